@@ -1,0 +1,1 @@
+"""What travels between the rooms: settings, errors, entities, the graph snapshot."""
