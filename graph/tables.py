@@ -136,7 +136,7 @@ MATCHED = _table(
 PURCHASED = _table(
     "PURCHASED", "Buyer", "Offer", id=_STRING, orderId=_STRING, at=_TIME, quantity=_INT,
     unitPriceMinor=_INT, currency=_STRING, cancelledQuantity=_INT, cancelledAt=_TIME,
-    context=_STRING, batchId=_STRING,
+    stockTaken=_INT, context=_STRING, batchId=_STRING,
 )  # fmt: skip
 CANCELLED = _table(
     "CANCELLED", "Buyer", "Offer", id=_STRING, orderId=_STRING, at=_TIME, quantity=_INT,
