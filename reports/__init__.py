@@ -1,1 +1,1 @@
-
+"""Self-contained HTML pages with tables and plots."""

@@ -1,1 +1,1 @@
-
+"""Synthetic marketplaces whose truth is known."""

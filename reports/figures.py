@@ -1,0 +1,191 @@
+"""The few kinds of plot that reports need.
+
+Each function returns a matplotlib Figure with its alternative text as label, drawn without
+pyplot and its process-wide state. Ink is black, which a page shows in its own colour; the series
+colours are readable on white and on near-black (Okabe and Ito's palette, slightly toned).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from itertools import cycle
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+COLOURS = ("#3b82c4", "#e08a1e", "#2f9e77", "#c0649f", "#8a7ad1", "#b0562f", "#7d8791")
+GRID = "#8a94a0"
+Numbers = Sequence[float] | npt.NDArray[np.floating] | npt.NDArray[np.integer]
+
+
+def lines_over_time(
+    title: str, times: Sequence[date | datetime], series: Mapping[str, Numbers], y_label: str = ""
+) -> Figure:
+    """One line a series over the times, such as rows a day. Series are as long as ``times``."""
+    figure, axes = _canvas(title, f"{title}: {_names(series)} over time, {_span(times)}.")
+    moments = np.array([np.datetime64(_naive(time)) for time in times], dtype="datetime64[us]")
+    for (name, values), colour in zip(series.items(), cycle(COLOURS), strict=False):
+        axes.plot(moments, np.asarray(values), color=colour, linewidth=1.4, label=name)
+    # matplotlib.dates carries no annotations.
+    locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.set_ylim(bottom=0)
+    _finish(axes, y_label=y_label, legend=len(series) > 1)
+    return figure
+
+
+def histogram(
+    title: str, values: Numbers, x_label: str = "", *, bins: int = 40, log_x: bool = False
+) -> Figure:
+    """How the values spread; what is not finite (or not positive, with ``log_x``) is left out.
+
+    The tail beyond the 99.9th percentile is drawn in the last bar unless ``log_x``.
+    """
+    kept = np.asarray(values, dtype=np.float64)
+    kept = kept[np.isfinite(kept) & ((kept > 0) | (not log_x))]
+    figure, axes = _canvas(title, f"{title}: histogram of {kept.size:,} values.")
+    if kept.size:
+        low, high = float(kept.min()), float(kept.max())
+        if log_x:
+            edges = np.geomspace(low, max(high, low * 1.01), bins + 1)
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(numticks=7))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.6g}"))
+        else:
+            high = float(np.quantile(kept, 0.999))
+            edges = np.linspace(low, high if high > low else low + 1, bins + 1)
+        axes.hist(np.clip(kept, edges[0], edges[-1]), bins=edges.tolist(), color=COLOURS[0])
+    _finish(axes, x_label=x_label, y_label="count")
+    return figure
+
+
+def bars(title: str, labels: Sequence[str], values: Numbers, x_label: str = "") -> Figure:
+    """One horizontal bar a label, the first on top, each with its figure beside it."""
+    heights = np.asarray(values, dtype=np.float64)
+    listing = ", ".join(f"{a} {_short(b)}" for a, b in list(zip(labels, heights, strict=True))[:8])
+    tall = max(1.6, 0.32 * len(labels) + 0.9)
+    figure, axes = _canvas(title, f"{title}: {listing}.", height=tall)
+    places = np.arange(len(labels))
+    drawn = axes.barh(places, heights, color=COLOURS[0], height=0.65)
+    axes.bar_label(drawn, [_short(value) for value in heights], padding=3, fontsize=9)
+    axes.set_yticks(places, [_clip(label) for label in labels])
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    _finish(axes, x_label=x_label, grid="x")
+    return figure
+
+
+def grouped_bars(
+    title: str, groups: Sequence[str], series: Mapping[str, Numbers], y_label: str = ""
+) -> Figure:
+    """For each group one bar a series: measures by model, say. Series are as long as ``groups``."""
+    figure, axes = _canvas(title, f"{title}: {_names(series)} for {', '.join(groups)}.")
+    width = 0.8 / max(1, len(series))
+    places = np.arange(len(groups))
+    for order, (name, values) in enumerate(series.items()):
+        offset = (order - (len(series) - 1) / 2) * width
+        colour = COLOURS[order % len(COLOURS)]
+        axes.bar(places + offset, np.asarray(values), width * 0.92, color=colour, label=name)
+    axes.set_xticks(places, [_clip(group) for group in groups])
+    _finish(axes, y_label=y_label, legend=True)
+    return figure
+
+
+def learning_curve(
+    title: str,
+    steps: Numbers,
+    series: Mapping[str, Numbers],
+    *,
+    best: float | None = None,
+    y_label: str = "",
+) -> Figure:
+    """One panel a series over the epochs or steps, above each other; ``best`` is marked."""
+    names = list(series)
+    alternative = f"{title}: {_names(series)} by step"
+    alternative += f", best at {best:g}." if best is not None else "."
+    figure = Figure(figsize=(6.0, 1.2 + 1.9 * len(names)), layout="constrained")
+    figure.set_label(alternative)
+    panels = figure.subplots(max(1, len(names)), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, name, colour in zip(panels, names, cycle(COLOURS), strict=False):
+        axes.plot(np.asarray(steps), np.asarray(series[name]), color=colour, linewidth=1.6)
+        if best is not None:
+            axes.axvline(best, color=GRID, linestyle="--", linewidth=1)
+        _finish(axes, y_label=name)
+    panels[0].set_title(title, fontsize=12, loc="left")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[-1].set_xlabel(y_label or "step")
+    return figure
+
+
+def calibration(
+    title: str, predicted: Numbers, observed: Numbers, counts: Numbers | None = None
+) -> Figure:
+    """Observed share against predicted probability, one point a bin; the diagonal is perfect.
+
+    ``counts`` (rows in each bin) sets the points' sizes. The axes reach as far as the points do.
+    """
+    x, y = np.asarray(predicted, dtype=np.float64), np.asarray(observed, dtype=np.float64)
+    figure, axes = _canvas(title, f"{title}: observed share by predicted probability.", height=4.2)
+    reach = max(float(max(x.max(initial=0), y.max(initial=0))) * 1.08, 1e-6)
+    axes.plot([0, reach], [0, reach], color=GRID, linestyle="--", linewidth=1)
+    sizes = np.full(x.size, 30.0)
+    if counts is not None and x.size:
+        share = np.asarray(counts, dtype=np.float64)
+        sizes = 12 + 110 * np.sqrt(share / max(float(share.max()), 1.0))
+    axes.plot(x, y, color=COLOURS[0], linewidth=1)
+    axes.scatter(x, y, s=sizes, color=COLOURS[0])
+    axes.set_xlim(0, reach)
+    axes.set_ylim(0, reach)
+    _finish(axes, x_label="predicted", y_label="observed")
+    return figure
+
+
+def _canvas(title: str, alternative: str, height: float = 3.4) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(6.0, height), layout="constrained")
+    figure.set_label(alternative)
+    axes = figure.subplots()
+    axes.set_title(title, fontsize=12, loc="left")
+    return figure, axes
+
+
+def _finish(
+    axes: Axes, *, x_label: str = "", y_label: str = "", legend: bool = False, grid: str = "y"
+) -> None:
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="x" if grid == "x" else "y", color=GRID, alpha=0.35, linewidth=0.6)
+    axes.set_axisbelow(True)
+    if legend:
+        axes.legend(frameon=False, fontsize=9, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.1))
+    value_axis = axes.xaxis if grid == "x" else axes.yaxis
+    if value_axis.get_scale() == "linear":
+        value_axis.set_major_locator(MaxNLocator(nbins=5 if grid == "x" else 7))
+    value_axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _clip(label: str, length: int = 34) -> str:
+    return label if len(label) <= length else label[: length - 1] + "…"
+
+
+def _names(series: Mapping[str, Numbers]) -> str:
+    return ", ".join(series) or "nothing"
+
+
+def _span(times: Sequence[date | datetime]) -> str:
+    return f"{min(times):%Y-%m-%d} to {max(times):%Y-%m-%d}" if times else "no times"
+
+
+def _naive(time: date | datetime) -> date | datetime:
+    return time.replace(tzinfo=None) if isinstance(time, datetime) else time
