@@ -1,1 +1,1 @@
-
+"""Scores of buyer-offer pairs in numpy and numba, without torch."""

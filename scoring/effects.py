@@ -1,0 +1,141 @@
+"""What a score owes to each piece of evidence: the score with the piece really taken away.
+
+Pieces are a buyer's purchases (views, ...) of one offer, one preference, the buyer's place, and
+the offer's price and vendor. Masking follows the same kernels as scoring; nothing is estimated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.kernels import PLACE, PRICE, VENDOR, mask_pieces, walk_weights
+from scoring.scorer import Reading, Scorer
+from scoring.states import BuyerState
+
+Floats = NDArray[np.float64]
+
+
+class Mask(StrEnum):
+    """What was taken away."""
+
+    PIECE = "PIECE"
+    PREFERENCE = "PREFERENCE"
+    BUYER_PLACE = "BUYER_PLACE"
+    OFFER_PRICE = "OFFER_PRICE"
+    OFFER_VENDOR = "OFFER_VENDOR"
+    EVERYTHING = "EVERYTHING"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """``contribution`` = 1 - score_without / score; ``carrier`` the component that lost most.
+
+    ``row`` is the piece's or preference's number in the buyer's state, -1 for the other masks.
+    """
+
+    mask: Mask
+    row: int
+    score_without: float
+    contribution: float
+    carrier: int
+
+
+def effects_of_pieces(
+    scorer: Scorer, state: BuyerState, reading: Reading, offers: NDArray[np.int32], most: int
+) -> list[list[Effect]]:
+    """For each offer (M,) the effects of the ``most`` likeliest pieces, strongest first.
+
+    Candidates are the pieces with the largest share of the walk and of the cosine; each is then
+    masked exactly.
+    """
+    if len(state.offers) == 0 or len(offers) == 0:
+        return [[] for _ in offers]
+    phi = scorer.components(reading, offers)
+    columns, pieces = _candidates(scorer, state, offers, most)
+    masked = mask_pieces(
+        scorer.side, scorer.tower.buyer, reading.who, reading.sums, reading.walk,
+        state.offers[pieces], state.weights[pieces], offers[columns],
+    )  # fmt: skip
+    found: list[list[Effect]] = [[] for _ in offers]
+    scores, without = scorer.combine(phi), scorer.combine(masked)
+    lost = (phi[columns] - masked) * scorer.blend.weights
+    carriers = lost.argmax(axis=1)
+    shares = 1.0 - without / scores[columns]
+    for n, (column, piece) in enumerate(zip(columns.tolist(), pieces.tolist(), strict=True)):
+        found[column].append(
+            Effect(Mask.PIECE, piece, float(without[n]), float(shares[n]), int(carriers[n]))
+        )
+    for effects in found:
+        effects.sort(key=lambda effect: (-effect.contribution, effect.row))
+    return found
+
+
+def effects_of_features(
+    scorer: Scorer, state: BuyerState, reading: Reading, offers: NDArray[np.int32]
+) -> list[list[Effect]]:
+    """For each offer (M,) the effects of preferences, place, price, vendor, and of everything.
+
+    Effects that change nothing are left out, except the last: Mask.EVERYTHING is always there.
+    """
+    phi = scorer.components(reading, offers)
+    masks: list[tuple[Mask, int, Floats]] = []
+    for row in range(len(state.preference_categories)):
+        rest = scorer.who(state.without_preference(row))
+        other = Reading(reading.sums, rest, reading.z, reading.walk)
+        masks.append((Mask.PREFERENCE, row, scorer.components(other, offers)))
+    if state.country >= 0 or not np.isnan(state.latitude):
+        rest = scorer.who(state.without_place())
+        other = Reading(reading.sums, rest, scorer.vector(reading.sums, rest), reading.walk)
+        masks.append((Mask.BUYER_PLACE, -1, scorer.components(other, offers)))
+    masks.append((Mask.OFFER_PRICE, -1, _without(phi, PRICE)))
+    vendorless = _without(phi, VENDOR)
+    vendorless[scorer.corpus.offers.inherits_place[offers], PLACE] = 0.0
+    masks.append((Mask.OFFER_VENDOR, -1, vendorless))
+    nobody = scorer.read(state.without_evidence())
+    masks.append((Mask.EVERYTHING, -1, scorer.components(nobody, offers)))
+    return _effects(scorer, phi, masks)
+
+
+def _effects(
+    scorer: Scorer, phi: Floats, masks: list[tuple[Mask, int, Floats]]
+) -> list[list[Effect]]:
+    scores = scorer.combine(phi)
+    found: list[list[Effect]] = [[] for _ in range(len(phi))]
+    for mask, row, masked in masks:
+        without = scorer.combine(masked)
+        shares = 1.0 - without / scores
+        carriers = ((phi - masked) * scorer.blend.weights).argmax(axis=1)
+        for n in range(len(phi)):
+            if mask is Mask.EVERYTHING or without[n] != scores[n]:
+                effect = Effect(mask, row, float(without[n]), float(shares[n]), int(carriers[n]))
+                found[n].append(effect)
+    return found
+
+
+def _without(phi: Floats, component: int) -> Floats:
+    masked = phi.copy()
+    masked[:, component] = 0.0
+    return masked
+
+
+def _candidates(
+    scorer: Scorer, state: BuyerState, offers: NDArray[np.int32], most: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(offer number, piece number) pairs worth masking, sorted by piece; at most M * 2 * most."""
+    side, weights = scorer.side, state.weights
+    walk = walk_weights(side, state.offers, offers) * weights[:, None]
+    messages = side.message1[state.offers] + side.message2[state.offers]
+    cosine = (messages @ side.z[offers].T) * (weights * side.gain[state.offers])[:, None]
+    size = len(weights)
+    keep = min(most, size)
+    by_walk = np.argsort(-walk, axis=0, kind="stable")[:keep]
+    by_cosine = np.argsort(-cosine, axis=0, kind="stable")[:keep]
+    both = np.concatenate([by_walk, by_cosine])
+    columns = np.broadcast_to(np.arange(len(offers)), both.shape)
+    useful = weights[both] > 0.0
+    pairs = np.unique(both[useful] * len(offers) + columns[useful])
+    return pairs % len(offers), pairs // len(offers)

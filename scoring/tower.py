@@ -1,0 +1,107 @@
+"""The trained vectors laid out for a corpus: offers row by row, buyers' weights by code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.artifact import Model
+from scoring.corpus import Corpus
+from scoring.kernels import BuyerSide
+from scoring.offer_features import OfferEncoder
+
+Singles = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tower:
+    """Vectors of N offers (see scoring.artifact for z, messages and gain) and the buyer's side."""
+
+    z: Singles
+    message1: Singles
+    message2: Singles
+    gain: Singles
+    buyer: BuyerSide
+    encoder: OfferEncoder | None
+
+    def for_corpus(self, corpus: Corpus) -> Tower:
+        """The same for a corpus that has grown: new offers get vectors from their features."""
+        start = len(self.gain)
+        if len(corpus.offers) == start:
+            return self
+        if self.encoder is None:
+            z, message1, message2, gain = _blank(len(corpus.offers) - start, self.z.shape[1])
+        else:
+            fresh = np.arange(start, len(corpus.offers))
+            z, message1, message2, gain = self.encoder.encode(corpus, fresh)
+        return replace(
+            self,
+            z=np.vstack([self.z, z]),
+            message1=np.vstack([self.message1, message1]),
+            message2=np.vstack([self.message2, message2]),
+            gain=np.concatenate([self.gain, gain]),
+        )
+
+
+def tower_of(corpus: Corpus, model: Model | None) -> Tower:
+    """The model's vectors in the corpus's order; offers it was not trained on are encoded.
+
+    Without a model every vector has 0 dimensions, and every cosine is 0.
+    """
+    if model is None:
+        return _no_tower(corpus)
+    arrays = model.arrays
+    trained = {key: row for row, key in enumerate(model.offer_ids)}
+    source = np.array([trained.get(key, -1) for key in corpus.offers.ids], dtype=np.int64)
+    known = source >= 0
+    encoder = OfferEncoder.from_arrays(arrays, model.manifest)
+    d = arrays["offer_z"].shape[1]
+    z, message1, message2, gain = _blank(len(source), d)
+    rows = source[known]
+    z[known], gain[known] = arrays["offer_z"][rows], arrays["offer_gain"][rows]
+    message1[known], message2[known] = arrays["offer_p1"][rows], arrays["offer_p2"][rows]
+    if not known.all():
+        fresh = np.flatnonzero(~known)
+        z[fresh], message1[fresh], message2[fresh], gain[fresh] = encoder.encode(corpus, fresh)
+    buyer = BuyerSide(
+        kind_h0=_by_code(arrays["kind_h0"], model.manifest["kinds"], corpus.kinds),
+        country_h0=_by_code(arrays["country_h0"], model.manifest["countries"], corpus.countries),
+        a1=arrays["a1"],
+        a2=arrays["a2"],
+        c1=arrays["c1"],
+        c2=arrays["c2"],
+        layer_weights=arrays["layer_weights"],
+        rectified=model.manifest["activation"] == "relu",
+    )
+    return Tower(z, message1, message2, gain, buyer, encoder)
+
+
+def _by_code(rows: Singles, trained: list[str], vocabulary: list[str]) -> Singles:
+    number = {value: row + 1 for row, value in enumerate(trained)}
+    order = [0, *(number.get(value, 0) for value in vocabulary)]
+    return np.ascontiguousarray(rows[order])
+
+
+def _blank(count: int, d: int) -> tuple[Singles, Singles, Singles, Singles]:
+    def zeros() -> Singles:
+        return np.zeros((count, d), dtype=np.float32)
+
+    return zeros(), zeros(), zeros(), np.ones(count, dtype=np.float32)
+
+
+def _no_tower(corpus: Corpus) -> Tower:
+    z, message1, message2, gain = _blank(len(corpus.offers), 0)
+    none, square = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
+    side = BuyerSide(
+        kind_h0=np.zeros((len(corpus.kinds) + 1, 0), np.float32),
+        country_h0=np.zeros((len(corpus.countries) + 1, 0), np.float32),
+        a1=square,
+        a2=square,
+        c1=none,
+        c2=none,
+        layer_weights=np.zeros(3, np.float32),
+        rectified=False,
+    )
+    return Tower(z, message1, message2, gain, side, None)

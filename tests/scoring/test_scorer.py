@@ -1,0 +1,107 @@
+"""One score for a pair, from every direction, and with evidence truly taken away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scoring import tower as tower_module
+from scoring.corpus import build_corpus
+from scoring.effects import Mask, effects_of_features, effects_of_pieces
+from scoring.scorer import Scorer, build_scorer
+from scoring.states import state_of
+from scoring.walk import WalkSettings, purchased_pairs, walk_rows
+from tests.scoring.snapshots import random_model, random_snapshot
+
+
+class NoEncoder:
+    """Stands for an encoder where every offer is in the model."""
+
+    @classmethod
+    def from_arrays(cls, *_: Any) -> NoEncoder:
+        return cls()
+
+
+@pytest.fixture(params=["untrained", "trained"])
+def scorer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Scorer:
+    snapshot = random_snapshot()
+    monkeypatch.setattr(tower_module, "OfferEncoder", NoEncoder)
+    model = random_model(snapshot) if request.param == "trained" else None
+    return build_scorer(build_corpus(snapshot), model)
+
+
+def test_a_pair_scores_the_same_from_both_directions(scorer: Scorer) -> None:
+    buyers = range(len(scorer.corpus.buyers))
+    by_buyer = np.stack([scorer.score_offers(state_of(scorer.corpus, b)) for b in buyers])
+    by_offer = np.stack([scorer.score_buyers(o) for o in range(len(scorer.corpus.offers))], axis=1)
+    assert np.array_equal(by_buyer, by_offer)
+    assert by_buyer.min() > 0
+    assert by_buyer.max() <= 1
+    assert len(np.unique(by_buyer)) > by_buyer.size // 10
+
+
+def test_a_changed_buyer_is_scored_as_it_is_now(scorer: Scorer) -> None:
+    state = state_of(scorer.corpus, 4).without_evidence()
+    scores = scorer.score_buyers(7, {4: state})
+    assert scores[4] == scorer.score_offers(state)[7]
+    assert scores[4] != scorer.score_buyers(7)[4]
+
+
+def test_a_piece_contributes_what_its_absence_takes(scorer: Scorer) -> None:
+    offers = np.arange(len(scorer.corpus.offers), dtype=np.int32)
+    checked = 0
+    for buyer in range(0, len(scorer.corpus.buyers), 7):
+        state = state_of(scorer.corpus, buyer)
+        reading = scorer.read(state)
+        scores = scorer.score_offers(state)
+        for offer, effects in enumerate(effects_of_pieces(scorer, state, reading, offers, 4)):
+            for effect in effects:
+                without = scorer.score_offers(state.without_piece(effect.row))[offer]
+                assert effect.score_without == pytest.approx(without, rel=1e-9)
+                assert effect.contribution == pytest.approx(1 - without / scores[offer], abs=1e-9)
+                checked += 1
+    assert checked > 1000
+
+
+def test_a_feature_contributes_what_its_absence_takes(scorer: Scorer) -> None:
+    offers = np.arange(len(scorer.corpus.offers), dtype=np.int32)
+    seen = set()
+    for buyer in range(0, len(scorer.corpus.buyers), 5):
+        state = state_of(scorer.corpus, buyer)
+        effects = effects_of_features(scorer, state, scorer.read(state), offers)
+        for offer, found in enumerate(effects):
+            for effect in found:
+                seen.add(effect.mask)
+                if effect.mask is Mask.PREFERENCE:
+                    other = state.without_preference(effect.row)
+                elif effect.mask is Mask.BUYER_PLACE:
+                    other = state.without_place()
+                elif effect.mask is Mask.EVERYTHING:
+                    other = state.without_evidence()
+                else:
+                    continue
+                without = scorer.score_offers(other)[offer]
+                assert effect.score_without == pytest.approx(without, rel=1e-12)
+    assert seen == set(Mask) - {Mask.PIECE}
+
+
+def test_a_walk_row_counts_common_buyers() -> None:
+    snapshot = random_snapshot()
+    corpus = build_corpus(snapshot)
+    buyer, offer = purchased_pairs(corpus.buyers)
+    rows = walk_rows(buyer, offer, (len(corpus.buyers), len(corpus.offers)),
+                     WalkSettings(0.0, 0.0, 0.0, 1000))  # fmt: skip
+    bought: dict[int, set[int]] = {}
+    for b, o in zip(buyer.tolist(), offer.tolist(), strict=True):
+        bought.setdefault(o, set()).add(b)
+    for j in range(len(corpus.offers)):
+        near = slice(rows.ptr[j], rows.ptr[j + 1])
+        found = dict(zip(rows.offer[near].tolist(), rows.weight[near].tolist(), strict=True))
+        expected = {
+            i: len(bought.get(j, set()) & bought[i])
+            for i in bought
+            if i != j and bought.get(j, set()) & bought[i]
+        }
+        assert found == expected
