@@ -73,7 +73,7 @@ class ExplanationKind(StrEnum):
 
 
 class PathKind(StrEnum):
-    """What one element of a path is: a node, a relationship between its neighbours, or an attribute.
+    """What one element of a path is: a node, a relationship of its neighbours, an attribute.
 
     BUYERS stands for several buyers at once, counted and never named. Two neighbouring OFFER
     elements are close to each other by the model.
