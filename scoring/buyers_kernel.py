@@ -14,7 +14,6 @@ from scoring.kernels import (
     Rows,
     Sums,
     Who,
-    add_attributes,
     add_piece,
     clear_attributes,
     combine,
@@ -89,19 +88,41 @@ def scores_of_buyers(
     sums = empty_sums(side, sizes[0], sizes[1], sizes[2])
     liking = np.zeros(sizes[0])
     phi = np.empty(10, dtype=np.float64)
+    vendor, currency = side.vendor[offer], side.currency[offer]
+    closure = side.closure[side.closure_ptr[offer] : side.closure_ptr[offer + 1]]
+    wanted = np.zeros(sizes[0], dtype=np.bool_)
+    wanted[closure] = True
+    # Local names: reading a field of a tuple of arrays inside the loop costs more than the sum.
+    closure_ptr, closures, vendors = side.closure_ptr, side.closure, side.vendor
+    currencies, log_price, by_category = side.currency, side.log_price, sums.category
     for b in range(len(ptr) - 1):
-        walk = 0.0
+        by_category[closure] = 0.0
+        total = walk = of_vendor = price = priced = 0.0
         for e in range(ptr[b], ptr[b + 1]):
-            if weights[e] != 0.0:
-                add_attributes(sums, side, offers[e], weights[e])
-                walk += weights[e] * column[offers[e]]
+            weight, j = weights[e], offers[e]
+            if weight == 0.0:
+                continue
+            total += weight
+            walk += weight * column[j]
+            for at in range(closure_ptr[j], closure_ptr[j + 1]):
+                if wanted[closures[at]]:
+                    by_category[closures[at]] += weight
+            if vendors[j] == vendor:
+                of_vendor += weight
+            if currencies[j] == currency and not np.isnan(log_price[j]):
+                price += weight * log_price[j]
+                priced += weight
+        sums.total[0] = total
+        if vendor >= 0:
+            sums.vendor[vendor] = of_vendor
+        if currency >= 0:
+            sums.price[currency] = price
+            sums.price_weight[currency] = priced
         for p in range(preference_ptr[b], preference_ptr[b + 1]):
             liking[preference_category[p]] += preference_weight[p]
         who = Who(kinds[b] + 1, countries[b] + 1, latitudes[b], longitudes[b], liking)
         fill_components(side, who, sums, z[b], walk, offer, phi)
         scores[b] = combine(phi, blend[0], blend[1])
-        for e in range(ptr[b], ptr[b + 1]):
-            clear_attributes(sums, side, offers[e])
         for p in range(preference_ptr[b], preference_ptr[b + 1]):
             liking[preference_category[p]] = 0.0
     return scores
