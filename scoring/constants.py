@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scoring.corpus import Corpus
 from scoring.walk import WalkRows, WalkSettings, extended, purchased_pairs, walk_rows
 
-# Buyers' worth of the general popularity mixed into a country's or kind's own.
-PRIOR_BUYERS = 20.0
+# How many buyer-offer pairs of the general mix are added to a country's or kind's own.
+PRIOR_PAIRS = 20.0
 LIFT_LIMIT = 3.0
 
 
@@ -73,6 +73,6 @@ def _lifts(
     known = group >= 0
     np.add.at(counts, (group[known], offer[known]), 1.0)
     size = counts.sum(axis=1, keepdims=True)
-    own = (counts + PRIOR_BUYERS * general * offers / max(offers, 1)) / (size + PRIOR_BUYERS)
+    own = (counts + PRIOR_PAIRS * general) / (size + PRIOR_PAIRS)
     lift = np.clip(np.log(own / general), -LIFT_LIMIT, LIFT_LIMIT)
     return np.vstack([np.zeros((1, offers)), lift]).astype(np.float32)
