@@ -35,7 +35,7 @@ def priced(corpus: Corpus, asked: PriceRange) -> Mask:
     offers = corpus.offers
     if asked.currency not in corpus.currencies:
         return np.zeros(len(offers), dtype=bool)
-    inside = offers.currency == corpus.currencies.index(asked.currency)
+    inside: Mask = offers.currency == corpus.currencies.index(asked.currency)
     # A comparison with the nan of an unknown price is False, as it should be.
     inside &= offers.price >= (-np.inf if asked.min_minor is None else asked.min_minor)
     inside &= offers.price <= (np.inf if asked.max_minor is None else asked.max_minor)

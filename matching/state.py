@@ -67,7 +67,7 @@ class BuyerTable:
 
 @dataclass(frozen=True)
 class MatcherState:
-    """See the module. ``changed`` buyers were read again since the snapshot; ``erased`` are gone."""
+    """See the module; ``changed`` buyers were read since the snapshot, ``erased`` ones are gone."""
 
     corpus: Corpus
     scorer: Scorer

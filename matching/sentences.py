@@ -1,0 +1,102 @@
+"""Explanations and why-nots in plain words, spoken to the buyer."""
+
+from __future__ import annotations
+
+from core.currencies import MINOR_DIGITS, from_minor
+from core.entities import EvidenceKind
+from matching.answers import Stage
+from matching.paths import FEW
+
+DEEDS: dict[EvidenceKind, str] = {
+    EvidenceKind.PURCHASED: "bought",
+    EvidenceKind.VIEWED: "viewed",
+    EvidenceKind.CLICKED: "clicked on",
+    EvidenceKind.ADDED_TO_CART: "put in your cart",
+    EvidenceKind.INQUIRED_ABOUT: "asked about",
+    EvidenceKind.DISMISSED: "dismissed",
+}
+
+
+def peers(title: str, count: int, kind: EvidenceKind) -> str:
+    """Others who bought the same bought this."""
+    who = "A few buyers" if count < FEW else f"{count:,} buyers"
+    if kind is EvidenceKind.PURCHASED:
+        return f"{who} who bought {title} also bought this."
+    return f"{who} who bought {title}, which you {DEEDS[kind]}, also bought this."
+
+
+def similar(title: str, kind: EvidenceKind) -> str:
+    """Close to something the buyer dealt with, by the model."""
+    return f"Goes with {title}, which you {DEEDS[kind]}."
+
+
+def category(name: str, title: str, kind: EvidenceKind) -> str:
+    """Of the same category as something the buyer dealt with."""
+    return f"From {name}, like {title}, which you {DEEDS[kind]}."
+
+
+def preference(name: str, weight: float) -> str:
+    """Of a category the buyer said it likes, or does not."""
+    return f"You prefer {name}." if weight >= 0 else f"You would rather not have {name}."
+
+
+def vendor(name: str, title: str, kind: EvidenceKind) -> str:
+    """Of a vendor the buyer dealt with."""
+    return f"From {name}, as is {title}, which you {DEEDS[kind]}."
+
+
+def vendor_only(name: str) -> str:
+    """Of a vendor that is near, which is where the offer has its place from."""
+    return f"From {name}, whose place is near you."
+
+
+def price(asked: str, usual: str) -> str:
+    """At a price the buyer usually pays."""
+    return f"Its price, {asked}, fits what you usually choose (about {usual})."
+
+
+def near(kilometres: float) -> str:
+    """Close by."""
+    if kilometres < 1:
+        return "Less than 1 km from you."
+    return f"{kilometres:,.0f} km from you."
+
+
+def local(place: str) -> str:
+    """Bought more than elsewhere where the buyer is."""
+    return f"Buyers in {place} take to this."
+
+
+def popular(count: int, kind: str | None) -> str:
+    """Nothing personal: say so."""
+    who = "a few buyers" if count < FEW else f"{count:,} buyers"
+    if kind is not None:
+        return f"Popular with buyers of your kind, {kind}: {who} bought this in all."
+    if count == 0:
+        return "Nothing you did leads here; it is simply on offer."
+    return f"Popular: {who} bought this. Nothing you did leads here."
+
+
+def money(minor: float, currency: str) -> str:
+    """An amount for people: "GBP 2.55"; a currency that is not in the table has two decimals."""
+    known = currency if currency in MINOR_DIGITS else "EUR"
+    return f"{currency} {from_minor(round(minor), known)}"
+
+
+CHANGES: dict[Stage, str] = {
+    Stage.WITHDRAWN: "The offer was withdrawn; its vendor would have to offer it again.",
+    Stage.NOT_VALID_NOW: "The offer is not valid at this moment; ask for another moment.",
+    Stage.OUT_OF_STOCK: "The offer is sold out; it would have to be restocked.",
+    Stage.ALREADY_BOUGHT: "It was bought already; ask with bought offers included.",
+    Stage.DISMISSED: "The buyer dismissed it; ask with dismissed offers included.",
+    Stage.EXCLUDED: "The request excludes it; leave it off the list.",
+}
+
+WISHES: dict[str, str] = {
+    "categories": "It is in none of the categories asked for.",
+    "vendors": "It is from none of the vendors asked for.",
+    "price": "Its price is outside the range, unknown or in another currency.",
+    "near": "It is farther away than asked, or its place is unknown.",
+    "text": "Its title and description lack a word that was asked for.",
+    "bought": "Only offers bought before were asked for.",
+}

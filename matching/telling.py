@@ -1,0 +1,189 @@
+"""From an effect on a score to a kind, a sentence and a path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.entities import EvidenceKind
+from matching import sentences
+from matching.answers import Explanation, ExplanationKind, PathElement, PathKind
+from matching.columns import kilometres
+from matching.paths import (
+    BOUGHT,
+    LISTS,
+    Path,
+    buyer_element,
+    buyers_element,
+    category_path,
+    dealing_path,
+    offer_element,
+    peer_count,
+    peers_path,
+    preference_path,
+    shared_category,
+    vendor_element,
+    vendor_path,
+)
+from matching.state import MatcherState
+from scoring import kernels
+from scoring.corpus import KINDS, PURCHASED
+from scoring.effects import Effect, Mask
+from scoring.scorer import Reading
+from scoring.states import BuyerState
+
+Told = tuple[ExplanationKind, str, Path]
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Tells the effects on one buyer's scores."""
+
+    state: MatcherState
+    buyer_id: str
+    buyer: BuyerState
+    reading: Reading
+
+    def tell(self, effect: Effect, offer: int) -> Explanation:
+        """One piece of evidence or one feature, as an explanation of the offer (its row)."""
+        if effect.mask is Mask.PIECE:
+            kind, summary, path = self._piece(effect, offer)
+        elif effect.mask is Mask.PREFERENCE:
+            kind, summary, path = self._preference(effect, offer)
+        elif effect.mask is Mask.BUYER_PLACE:
+            kind, summary, path = self._place(effect, offer)
+        elif effect.mask is Mask.OFFER_PRICE:
+            kind, summary, path = self._price((buyer_element(self.buyer_id),), offer)
+        else:
+            kind, summary, path = self._vendor(offer)
+        return Explanation(kind, summary, effect.contribution, path)
+
+    def popular(self, everything: Effect, offer: int) -> Explanation:
+        """What is left when nothing personal carries the score; ``everything`` is masked in it."""
+        others = self._others_who_bought(offer)
+        by_kind = everything.carrier == kernels.KIND_POPULARITY and self.buyer.kind >= 0
+        kind = self.state.corpus.kinds[self.buyer.kind] if by_kind else None
+        target = offer_element(self.state, offer)
+        path = (buyers_element(len(others)), BOUGHT, target) if len(others) else (target,)
+        summary = sentences.popular(len(others), kind)
+        return Explanation(ExplanationKind.POPULAR, summary, everything.contribution, path)
+
+    def _piece(self, effect: Effect, offer: int) -> Told:
+        source = int(self.buyer.offers[effect.row])
+        deed = KINDS[self.buyer.evidence_kinds[effect.row]]
+        dealing = dealing_path(self.state, self.buyer_id, self.buyer, effect.row)
+        told: Told | None = None
+        if effect.carrier == kernels.WALK:
+            told = self._peers(dealing, source, deed, offer)
+        elif effect.carrier == kernels.CATEGORY:
+            told = self._category(dealing, source, deed, offer)
+        elif effect.carrier == kernels.VENDOR:
+            told = self._same_vendor(dealing, source, deed, offer)
+        elif effect.carrier == kernels.PRICE:
+            told = self._price(dealing, offer)
+        if told is not None:
+            return told
+        path = (*dealing, offer_element(self.state, offer))
+        return ExplanationKind.SIMILAR, sentences.similar(self._title(source), deed), path
+
+    def _peers(self, dealing: Path, source: int, deed: EvidenceKind, offer: int) -> Told | None:
+        count = peer_count(self.state, source, offer, self.buyer_id)
+        # Peers of the snapshot can be gone by now: then there is no such path to show.
+        if count == 0:
+            return None
+        path = peers_path(self.state, dealing, count, offer)
+        return ExplanationKind.PEERS, sentences.peers(self._title(source), count, deed), path
+
+    def _category(self, dealing: Path, source: int, deed: EvidenceKind, offer: int) -> Told | None:
+        shared = shared_category(self.state, source, offer)
+        if shared is None:
+            return None
+        path = category_path(self.state, dealing, source, shared, offer)
+        name = self.state.corpus.categories.names[shared]
+        summary = sentences.category(name, self._title(source), deed)
+        return ExplanationKind.CATEGORY, summary, path
+
+    def _same_vendor(
+        self, dealing: Path, source: int, deed: EvidenceKind, offer: int
+    ) -> Told | None:
+        vendor = int(self.state.corpus.offers.vendor[offer])
+        if vendor < 0 or self.state.corpus.offers.vendor[source] != vendor:
+            return None
+        name = self.state.corpus.vendor_names[vendor]
+        path = vendor_path(self.state, dealing, vendor, offer)
+        return ExplanationKind.VENDOR, sentences.vendor(name, self._title(source), deed), path
+
+    def _vendor(self, offer: int) -> Told:
+        """The vendor as a feature: by the newest of what the buyer bought from it, if anything."""
+        offers = self.state.corpus.offers
+        vendor = int(offers.vendor[offer])
+        weighty = np.flatnonzero(
+            (offers.vendor[self.buyer.offers] == vendor) & (self.buyer.weights > 0)
+        )
+        if len(weighty):
+            piece = int(weighty[np.argmax(self.buyer.last_at[weighty])])
+            source, deed = self.buyer.offers[piece], KINDS[self.buyer.evidence_kinds[piece]]
+            dealing = dealing_path(self.state, self.buyer_id, self.buyer, piece)
+            told = self._same_vendor(dealing, int(source), deed, offer)
+            if told is not None:
+                return told
+        listed = vendor_element(self.state, vendor), LISTS, offer_element(self.state, offer)
+        path = (buyer_element(self.buyer_id), self._distance(offer), *listed)
+        name = self.state.corpus.vendor_names[vendor]
+        return ExplanationKind.VENDOR, sentences.vendor_only(name), path
+
+    def _preference(self, effect: Effect, offer: int) -> Told:
+        category = int(self.buyer.preference_categories[effect.row])
+        name = self.state.corpus.categories.names[category]
+        weight = float(self.buyer.preference_weights[effect.row])
+        path = preference_path(self.state, self.buyer_id, category, offer)
+        return ExplanationKind.CATEGORY, sentences.preference(name, weight), path
+
+    def _price(self, start: Path, offer: int) -> Told:
+        offers, sums = self.state.corpus.offers, self.reading.sums
+        code = int(offers.currency[offer])
+        currency = self.state.corpus.currencies[code]
+        usual = float(np.exp(sums.price[code] / sums.price_weight[code]))
+        asked = sentences.money(float(offers.price[offer]), currency)
+        path = (*start, PathElement(PathKind.PRICE, label=asked), offer_element(self.state, offer))
+        return ExplanationKind.PRICE, sentences.price(asked, sentences.money(usual, currency)), path
+
+    def _place(self, effect: Effect, offer: int) -> Told:
+        start, target = buyer_element(self.buyer_id), offer_element(self.state, offer)
+        if effect.carrier == kernels.PLACE:
+            end: Path = (target,)
+            if self.state.corpus.offers.inherits_place[offer]:
+                vendor = int(self.state.corpus.offers.vendor[offer])
+                end = (vendor_element(self.state, vendor), LISTS, target)
+            path = (start, self._distance(offer), *end)
+            return ExplanationKind.PLACE, sentences.near(self._kilometres(offer)), path
+        country = self.state.corpus.countries[self.buyer.country]
+        there = self.state.buyer_table.country == self.buyer.country
+        others = int(there[self._others_who_bought(offer)].sum())
+        bought = (buyers_element(others), BOUGHT) if others else ()
+        path = (start, PathElement(PathKind.PLACE, label=country), *bought, target)
+        return ExplanationKind.PLACE, sentences.local(country), path
+
+    def _distance(self, offer: int) -> PathElement:
+        return PathElement(PathKind.PLACE, label=f"{self._kilometres(offer):,.0f} km")
+
+    def _kilometres(self, offer: int) -> float:
+        offers, here = self.state.corpus.offers, slice(offer, offer + 1)
+        return float(
+            kilometres(
+                self.buyer.latitude, self.buyer.longitude,
+                offers.latitude[here], offers.longitude[here],
+            )[0]
+        )  # fmt: skip
+
+    def _others_who_bought(self, offer: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+        rows = self.state.buyers_who(offer, PURCHASED)
+        others: np.ndarray[tuple[int], np.dtype[np.int32]] = rows[
+            rows != self.state.buyer_table.index.get(self.buyer_id, -1)
+        ]
+        return others
+
+    def _title(self, offer: int) -> str:
+        offers = self.state.corpus.offers
+        return offers.titles[offer] or offers.ids[offer]
