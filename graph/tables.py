@@ -26,7 +26,7 @@ class ColumnType(StrEnum):
     STRINGS = "STRING[]"
 
 
-_POLARS: dict[ColumnType, Any] = {
+POLARS_TYPES: dict[ColumnType, Any] = {
     ColumnType.STRING: pl.String,
     ColumnType.INT: pl.Int64,
     ColumnType.FLOAT: pl.Float64,
@@ -76,7 +76,7 @@ class Table:
     def frame_schema(self) -> dict[str, Any]:
         """Columns and polars types of a frame of this table, ends first."""
         ends = {} if self.is_node else {FROM: pl.String, TO: pl.String}
-        return {**ends, **{name: _POLARS[kind] for name, kind in self.columns}}
+        return {**ends, **{name: POLARS_TYPES[kind] for name, kind in self.columns}}
 
 
 def _table(label: str, /, *ends: str, **columns: ColumnType) -> Table:

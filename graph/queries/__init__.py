@@ -35,6 +35,10 @@ class QueryTextError(OfferpathError):
     code = "QUERY_TEXT"
 
 
+class QueryFailedError(OfferpathError):
+    """The engine refused a query; the message names it and says what the engine said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """One Cypher statement that runs on both engines.
