@@ -45,6 +45,12 @@ class Constants:
             by_kind=np.pad(self.by_kind, ((0, 0), (0, missing))),
         )
 
+    def for_categories(self, count: int) -> Constants:
+        """The same for a corpus that has grown to ``count`` categories: the new ones are rarest."""
+        missing = count - len(self.category_weight)
+        weight = np.pad(self.category_weight, (0, missing), constant_values=1.0)
+        return replace(self, category_weight=weight) if missing else self
+
 
 def constants_of(corpus: Corpus, walk: WalkSettings) -> Constants:
     """Count and walk the whole corpus once."""

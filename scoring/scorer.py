@@ -25,9 +25,11 @@ from scoring.kernels import (
 )
 from scoring.states import WEIGHT_OF_KIND, BuyerState
 from scoring.tower import Tower, tower_of
-from scoring.walk import WalkRows, WalkSettings, columns_of
+from scoring.walk import WalkRows, WalkSettings, columns_of, extended
 
 Floats = NDArray[np.float64]
+# Derived from buyers' rows and walk rows only; seconds to make on a large graph.
+_KEPT = ("_columns", "_vectors", "_weights", "_latitudes", "_longitudes")
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,20 @@ class Scorer:
         return scores
 
     def with_corpus(self, corpus: Corpus) -> Scorer:
-        """The same model and constants over a corpus with offers changed or added."""
-        return replace(
-            self,
-            corpus=corpus,
-            constants=self.constants.for_offers(len(corpus.offers)),
-            tower=self.tower.for_corpus(corpus),
-        )
+        """The same model and constants over a corpus with offers, vendors or categories changed.
+
+        Buyers' rows, and the numbers of the offers and categories that were there, must be the
+        same: what was made from them is kept.
+        """
+        constants = self.constants.for_offers(len(corpus.offers))
+        constants = constants.for_categories(len(corpus.categories.ids))
+        tower = self.tower.for_corpus(corpus)
+        other = replace(self, corpus=corpus, constants=constants, tower=tower)
+        made = {name: vars(self)[name] for name in _KEPT if name in vars(self)}
+        if "_columns" in made:
+            made["_columns"] = extended(made["_columns"], len(corpus.offers))
+        vars(other).update(made)
+        return other
 
     def with_blend(self, blend: Blend) -> Scorer:
         """The same numbers, combined otherwise."""
