@@ -1,0 +1,167 @@
+"""Source columns to the cells of one canonical column: where a mapping's rules are carried out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from loaders.convert import Refusal, as_text
+from loaders.mapping import ColumnRule, Condition
+
+CATEGORY_JOINT = " > "
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+
+
+class Columns:
+    """Evaluates rules and conditions over batches of one source.
+
+    Args:
+        lookups: for each lookup the source text -> text it stands for.
+        synonyms: normalised category name -> the name to use instead.
+    """
+
+    def __init__(
+        self, lookups: Mapping[str, Mapping[str, str]], synonyms: Mapping[str, str]
+    ) -> None:
+        self._lookups = lookups
+        names = pl.Series(list(synonyms), dtype=pl.String)
+        meant = pl.Series(list(synonyms.values()), dtype=pl.String)
+        self._synonyms = (_spaced(names), _spaced(meant))
+
+    def cells(self, rule: ColumnRule, batch: pl.DataFrame) -> tuple[pl.Series, list[Refusal]]:
+        """The cells of a column, text or as the source has them, before conversion.
+
+        Returns:
+            A series of the batch's height, and the refusals of its lookup.
+        """
+        series = self._origin(rule, batch)
+        if rule.divide_by is not None:
+            series = _divided(series, source_column(rule.divide_by, batch))
+        if not self._has_steps(rule):
+            return series, []
+        text = as_text(series)
+        text = text.set(text.is_in(pl.Series(rule.empty, dtype=pl.String).implode()), None)
+        for old, new in rule.replace.items():
+            text = text.str.replace_all(old, new, literal=True)
+        if rule.extract is not None:
+            text = text.str.extract(rule.extract, 1 if "(" in rule.extract else 0)
+        if rule.case is not None:
+            text = getattr(text.str, f"to_{rule.case}case")()
+        if rule.category:
+            text = self.category_name(text)
+        refusals: list[Refusal] = []
+        if rule.lookup is not None:
+            text, refusals = self._looked_up(text, rule)
+        if rule.default is not None:
+            text = text.fill_null(rule.default)
+        return text, refusals
+
+    def category_name(self, text: pl.Series) -> pl.Series:
+        """Lower case, single spaces, synonyms replaced: the one way a category is spelt."""
+        return _spaced(text).replace(*self._synonyms)
+
+    def category_paths(self, levels: Sequence[str], batch: pl.DataFrame) -> list[pl.Series]:
+        """For each level the id of the category so far ("grocery > bread"); null below a gap."""
+        paths: list[pl.Series] = []
+        for level in levels:
+            name = self.category_name(as_text(source_column(level, batch)))
+            paths.append(paths[-1] + CATEGORY_JOINT + name if paths else name)
+        return paths
+
+    def _origin(self, rule: ColumnRule, batch: pl.DataFrame) -> pl.Series:
+        if rule.column is not None:
+            return source_column(rule.column, batch)
+        if rule.value is not None:
+            return pl.Series([rule.value]).new_from_index(0, batch.height)
+        if rule.levels is not None:
+            paths = self.category_paths(rule.levels, batch)
+            return (
+                pl.DataFrame({str(i): path for i, path in enumerate(reversed(paths))})
+                .select(pl.coalesce(pl.all()))
+                .to_series()
+            )
+        assert rule.template is not None
+        return _filled_in(rule.template, batch)
+
+    def _looked_up(self, text: pl.Series, rule: ColumnRule) -> tuple[pl.Series, list[Refusal]]:
+        table = self._lookups[rule.lookup or ""]
+        old = pl.Series(list(table), dtype=pl.String)
+        new = pl.Series(list(table.values()), dtype=pl.String)
+        found = text.replace_strict(old, new, default=None, return_dtype=pl.String)
+        missing = text.is_not_null() & ~text.is_in(old.implode())
+        if rule.default is not None or not missing.any():
+            return found.set(found == "", None), []
+        mend = f"Add it to the lookup {rule.lookup!r}, or give the column a default."
+        return found.set(found == "", None), [Refusal(missing, "not-in-lookup", mend)]
+
+    @staticmethod
+    def _has_steps(rule: ColumnRule) -> bool:
+        steps = (rule.empty, rule.replace, rule.extract, rule.case, rule.category, rule.lookup)
+        return any(steps) or rule.default is not None
+
+
+def source_column(name: str, batch: pl.DataFrame) -> pl.Series:
+    """A column of the batch; a column that the file does not have is all empty."""
+    if name in batch.columns:
+        return batch[name]
+    return pl.Series(name, [None] * batch.height, dtype=pl.String)
+
+
+def holds(condition: Condition, batch: pl.DataFrame) -> pl.Series:
+    """For each row whether the condition holds; an empty cell passes only ``missing = true``."""
+    series = source_column(condition.column, batch)
+    if condition.missing is not None:
+        return as_text(series).is_null() == pl.Series([condition.missing])
+    if condition.equals is not None:
+        texts = [_plain(value) for value in condition.equals]
+        return as_text(series).is_in(pl.Series(texts, dtype=pl.String).implode()).fill_null(False)
+    if condition.matches is not None:
+        return as_text(series).str.contains(condition.matches).fill_null(False)
+    number = (as_text(series) if series.dtype == pl.String else series).cast(
+        pl.Float64, strict=False
+    )
+    for bound, test in (
+        (condition.less_than, number.__lt__),
+        (condition.at_most, number.__le__),
+        (condition.more_than, number.__gt__),
+        (condition.at_least, number.__ge__),
+    ):
+        if bound is not None:
+            return pl.Series(test(bound)).fill_null(False)
+    raise AssertionError("a condition has exactly one test")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _spaced(text: pl.Series) -> pl.Series:
+    return text.str.strip_chars().str.replace_all(r"\s+", " ").str.to_lowercase()
+
+
+def _divided(series: pl.Series, by: pl.Series) -> pl.Series:
+    above = (as_text(series) if series.dtype == pl.String else series).cast(
+        pl.Float64, strict=False
+    )
+    below = (as_text(by) if by.dtype == pl.String else by).cast(pl.Float64, strict=False)
+    quotient = above / below.set(below == 0, None)
+    # Six decimals outlast every currency, and hide what division adds in the sixteenth.
+    return quotient.round(6)
+
+
+def _filled_in(template: str, batch: pl.DataFrame) -> pl.Series:
+    """The template with {column} replaced; null where one of its columns is empty."""
+    parts: list[pl.Expr] = []
+    cells: dict[str, pl.Series] = {}
+    for index, piece in enumerate(_PLACEHOLDER.split(template)):
+        if index % 2:
+            cells[piece] = as_text(source_column(piece, batch)).alias(piece)
+            parts.append(pl.col(piece))
+        elif piece:
+            parts.append(pl.lit(piece))
+    frame = pl.DataFrame(cells) if cells else pl.DataFrame({"": [None] * batch.height})
+    return frame.select(pl.concat_str(parts, ignore_nulls=False)).to_series()
