@@ -1,0 +1,350 @@
+"""Imports: rows go in under a pending batch that nothing sees, and become visible at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import polars as pl
+
+from core.entities import EventType, RowStatus
+from core.errors import ConflictError, InputError, NotFoundError
+from core.snapshot import TIME
+from graph.engine import Transaction
+from graph.frames import CANONICAL_SCHEMAS, conform, join_links
+from graph.queries import load_query
+from graph.session import (
+    EVENTS_COUNTER,
+    EventDraft,
+    GraphSession,
+    InputRow,
+    append_events,
+    read_pending,
+    run_rows,
+)
+from graph.tables import TABLES, Table
+from graph.upserts import BUYERS, CATEGORIES, OFFERS, VENDORS, Upserts
+
+# Beyond this many ids, a scan of the whole table is quicker than a list in a query.
+_LIST_LIMIT = 500
+_REMOVED_AT_ONCE = 20_000
+_STREAMS = {
+    "buyers": "all_buyers",
+    "vendors": "all_vendors",
+    "categories": "all_categories",
+    "offers": "all_offers",
+    "purchases": "all_purchases",
+    "interactions": "all_interactions",
+    "preferences": "all_preferences",
+    "cancellations": "all_cancellations",
+}
+_END = {"buyer_id": pl.String, "offer_id": pl.String}
+_LINES = {
+    **_END,
+    "id": pl.String,
+    "at": TIME,
+    "quantity": pl.Int64,
+    "cancelled_quantity": pl.Int64,
+    "cancelled_at": TIME,
+}
+_OPEN = {**_END, "id": pl.String, "at": TIME, "quantity": pl.Int64, "matched_quantity": pl.Int64}
+
+
+class ImportState(StrEnum):
+    """Where an import stands when it is opened."""
+
+    NEW = "NEW"
+    PENDING = "PENDING"
+    FINISHED = "FINISHED"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportUpdates:
+    """Changes of an import to what the graph held before it, made when it finishes.
+
+    Attributes:
+        buyers: rows as upsert_buyers takes them; so for vendors, categories and offers.
+        vendors: see buyers.
+        categories: see buyers.
+        offers: see buyers.
+        preferences: ``buyer_id``, ``category_id``, ``weight``, ``source``; one more or another
+            weight, nothing is forgotten.
+        cancelled: new totals of earlier order lines: ``buyer_id``, ``offer_id``, ``id``,
+            ``cancelled_quantity``, ``cancelled_at``.
+        matched: new totals of earlier cancellation lines: ``buyer_id``, ``offer_id``, ``id``,
+            ``matched_quantity``.
+    """
+
+    buyers: Sequence[InputRow] = ()
+    vendors: Sequence[InputRow] = ()
+    categories: Sequence[InputRow] = ()
+    offers: Sequence[InputRow] = ()
+    preferences: Sequence[InputRow] = ()
+    cancelled: Sequence[InputRow] = ()
+    matched: Sequence[InputRow] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRecord:
+    """What the graph knows of an import; ``summary`` is what its finisher gave."""
+
+    id: str
+    state: ImportState
+    source_fingerprint: str
+    mapping_name: str
+    opened_at: datetime
+    finished_at: datetime | None
+    seq: int | None
+    summary: dict[str, Any]
+
+
+class Imports(GraphSession):
+    """What loaders use. At most one import is pending at a time."""
+
+    async def open_import(
+        self, batch_id: str, source_fingerprint: str, mapping_name: str
+    ) -> ImportState:
+        """Open an import, or learn that it is pending (go on with it) or finished (do nothing).
+
+        Raises:
+            ConflictError: when another import is pending.
+        """
+        record = {
+            "id": batch_id,
+            "sourceFingerprint": source_fingerprint,
+            "mappingName": mapping_name,
+            "openedAt": self.clock(),
+        }
+
+        async def work(tx: Transaction) -> ImportState:
+            # Readers that hold the log still must see no import begin.
+            await tx.run(load_query("advance_counter"), {"id": EVENTS_COUNTER, "by": 0})
+            found = await tx.run(load_query("read_batch"), {"id": batch_id})
+            if found:
+                return ImportState(found[0]["state"])
+            others = sorted(await read_pending(tx))
+            if others:
+                raise ConflictError(
+                    f"Import {others[0]} is not finished.",
+                    mend="Run it again to finish it, or discard it, then import this.",
+                )
+            await tx.run(load_query("write_batch"), record)
+            return ImportState.NEW
+
+        return await self.engine.write(work)
+
+    async def insert_rows(self, table: str | Table, rows: pl.DataFrame) -> int:
+        """Insert the rows that are not there yet, by the engine's bulk statement.
+
+        Args:
+            table: a label or relationship type of graph.tables.
+            rows: its columns (``frame_schema``), absent ones null; ``batchId`` filled where the
+                table has one. Rows already there are left alone.
+
+        Returns:
+            How many rows were inserted; they are durable.
+
+        Raises:
+            InputError: for a table that has ``batchId`` and rows without one.
+        """
+        spec = table if isinstance(table, Table) else TABLES[table]
+        if "batchId" in spec.frame_schema and rows.height:
+            absent = "batchId" not in rows.columns or rows["batchId"].null_count() > 0
+            if absent:
+                raise InputError(f"Rows of {spec.name} must carry the batchId of their import.")
+        return await self.engine.bulk_insert(spec, rows)
+
+    async def finish_import(
+        self, batch_id: str, updates: ImportUpdates, summary: Mapping[str, Any]
+    ) -> int:
+        """Make an import visible with its changes to earlier rows, in one transaction.
+
+        Writes one IMPORT_FINISHED event; a finished import is left as it is. Returns the event's
+        seq.
+
+        Raises:
+            NotFoundError: when the import was never opened.
+            InputError: when a change cannot be made; nothing is changed then.
+        """
+        now = self.clock()
+
+        async def work(tx: Transaction) -> int:
+            found = await tx.run(load_query("read_batch"), {"id": batch_id})
+            if not found:
+                raise NotFoundError(f"There is no import {batch_id!r}.", mend="Open it first.")
+            if found[0]["state"] == ImportState.FINISHED:
+                return int(found[0]["seq"])
+            finished = {"id": batch_id, "finishedAt": now, "summary": _json(summary)}
+            # Finished first, so that the changes may refer to what the import brought.
+            await tx.run(load_query("finish_batch"), {**finished, "seq": 0})
+            await _apply(tx, updates)
+            event = EventDraft(EventType.IMPORT_FINISHED, payload={"batchId": batch_id})
+            seq = await append_events(tx, (event,), self.graph_id, now)
+            await tx.run(load_query("finish_batch"), {**finished, "seq": seq})
+            return seq
+
+        seq = await self.engine.write(work)
+        await self.engine.checkpoint()
+        return seq
+
+    async def discard_import(self, batch_id: str) -> None:
+        """Remove a pending import and all it brought; it can be run again from the start.
+
+        Raises:
+            NotFoundError: when there is no such import.
+            ConflictError: when it is finished.
+        """
+        found = await self.engine.read(load_query("read_batch"), {"id": batch_id})
+        if not found:
+            raise NotFoundError(f"There is no import {batch_id!r}.")
+        if found[0]["state"] == ImportState.FINISHED:
+            raise ConflictError(f"Import {batch_id} is finished; it cannot be discarded.")
+        for name in ("drop_batch_relationships", "drop_batch_preferences", "drop_batch_nodes"):
+            while await self._remove(name, batch_id):
+                pass
+        await self._remove("drop_batch", batch_id)
+
+    async def list_imports(self) -> list[ImportRecord]:
+        """Every import, the oldest first."""
+        records = [
+            ImportRecord(
+                id=row["id"],
+                state=ImportState(row["state"]),
+                source_fingerprint=row["sourceFingerprint"],
+                mapping_name=row["mappingName"],
+                opened_at=row["openedAt"],
+                finished_at=row["finishedAt"],
+                seq=row["seq"],
+                summary=json.loads(row["summary"] or "{}"),
+            )
+            for row in await self.engine.read(load_query("list_batches"))
+        ]
+        return sorted(records, key=lambda record: (record.opened_at, record.id))
+
+    async def existing_ids(self, table: str, ids: Collection[str]) -> set[str]:
+        """Which of these ids the graph has under a label or relationship type.
+
+        Rows of pending imports do not count (a resumed import inserts what is missing).
+        """
+        wanted = set(ids)
+        if not wanted:
+            return set()
+        parameters = {"every": len(wanted) > _LIST_LIMIT, "ids": []}
+        if not parameters["every"]:
+            parameters["ids"] = sorted(wanted)
+        frame = await self.engine.read_frame(load_query(f"ids_{table.lower()}"), parameters)
+        return wanted & set(frame["id"].to_list()) if frame.height else set()
+
+    async def read_lines(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """Order lines of buyer and offer pairs, cancelled ones included.
+
+        Args:
+            pairs: ``buyer_id``, ``offer_id``.
+
+        Returns:
+            ``buyer_id``, ``offer_id``, ``id``, ``at``, ``quantity``, ``cancelled_quantity`` (never
+            null), ``cancelled_at``, in no order.
+        """
+        lines = await self._of_pairs(pairs, "lines_of_pairs", "all_purchases", _LINES)
+        return lines.with_columns(pl.col("cancelled_quantity").fill_null(0))
+
+    async def read_open_cancellations(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """Cancellation lines of buyer and offer pairs that have not met all they take back.
+
+        Args:
+            pairs: ``buyer_id``, ``offer_id``.
+
+        Returns:
+            ``buyer_id``, ``offer_id``, ``id``, ``at``, ``quantity``, ``matched_quantity``, in no
+            order.
+        """
+        kept = await self._of_pairs(pairs, "open_cancellations", "all_cancellations", _OPEN)
+        return kept.filter(pl.col("matched_quantity") < pl.col("quantity"))
+
+    async def stream_table(
+        self, name: str, batch_rows: int = 50_000
+    ) -> AsyncIterator[pl.DataFrame]:
+        """One canonical table or ``cancellations`` in frames of at most ``batch_rows``.
+
+        Columns and types are graph.frames.CANONICAL_SCHEMAS[name]; no order; no frame when empty.
+        """
+        schema = CANONICAL_SCHEMAS[name]
+        links: tuple[pl.DataFrame, ...] = ()
+        if name == "offers":
+            links = (
+                await self.engine.read_frame(load_query("all_listings")),
+                await self.engine.read_frame(load_query("all_offer_categories")),
+            )
+        query = load_query(_STREAMS[name])
+        async for frame in self.engine.stream(query, batch_rows=batch_rows):
+            joined = join_links(frame, *links) if links else frame
+            if frame.height:
+                yield conform(joined, schema)
+
+    async def _of_pairs(
+        self, pairs: pl.DataFrame, few: str, all_rows: str, schema: dict[str, Any]
+    ) -> pl.DataFrame:
+        wanted = pairs.select(pl.col(name).cast(pl.String) for name in _END).unique()
+        if not wanted.height:
+            return pl.DataFrame(schema=schema)
+        name, parameters = all_rows, {}
+        if wanted.height <= _LIST_LIMIT:
+            name = few
+            parameters = {
+                "buyerIds": wanted["buyer_id"].unique().to_list(),
+                "offerIds": wanted["offer_id"].unique().to_list(),
+            }
+        frame = conform(await self.engine.read_frame(load_query(name), parameters), schema)
+        return frame.join(wanted, on=list(_END), how="semi")
+
+    async def _remove(self, name: str, batch_id: str) -> int:
+        query = load_query(name)
+        parameters: dict[str, Any] = {"id": batch_id}
+        if "limit" in query.parameters:
+            parameters["limit"] = _REMOVED_AT_ONCE
+
+        async def work(tx: Transaction) -> int:
+            rows = await tx.run(query, parameters)
+            return int(rows[0]["removed"]) if rows else 0
+
+        return await self.engine.write(work)
+
+
+async def _apply(tx: Transaction, updates: ImportUpdates) -> None:
+    kinds = (
+        (BUYERS, updates.buyers),
+        (VENDORS, updates.vendors),
+        (CATEGORIES, updates.categories),
+        (OFFERS, updates.offers),
+    )
+    for kind, rows in kinds:
+        if not rows:
+            continue
+        outcome = await Upserts(kind).apply(tx, rows)
+        for result in outcome.rows:
+            if result.status is RowStatus.FAILED and result.error is not None:
+                raise InputError(
+                    f"{kind.plural} {result.id!r}: {result.error.message}",
+                    field=(kind.plural, result.id, *result.error.field),
+                )
+    for name, changes in (
+        ("write_preferences", updates.preferences),
+        ("write_imported_quantities", updates.cancelled),
+        ("write_matched_quantities", updates.matched),
+    ):
+        await run_rows(tx, name, [_camel(row) for row in changes])
+
+
+def _camel(row: InputRow) -> dict[str, Any]:
+    return {
+        name.split("_")[0] + "".join(part.title() for part in name.split("_")[1:]): value
+        for name, value in row.items()
+    }
+
+
+def _json(summary: Mapping[str, Any]) -> str:
+    return json.dumps(dict(summary), sort_keys=True, default=str)

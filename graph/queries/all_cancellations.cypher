@@ -1,0 +1,8 @@
+// Every cancellation line, pending imports apart.
+// parameters: none
+// returns: buyerId, offerId, id, orderId, at, quantity, matchedQuantity
+OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
+WITH collect(p.id) AS pending
+MATCH (b:Buyer)-[r:CANCELLED]->(o:Offer) WHERE (r.batchId IS NULL OR NOT r.batchId IN pending)
+RETURN b.id AS buyerId, o.id AS offerId, r.id AS id, r.orderId AS orderId, r.at AS at,
+  r.quantity AS quantity, r.matchedQuantity AS matchedQuantity

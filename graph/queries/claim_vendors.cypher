@@ -1,0 +1,10 @@
+// Locks the vendors with these ids and makes those that are not there, marked with the claim:
+// what is read here cannot change before the transaction ends.
+// parameters: ids, claim
+// returns: id, name, country, latitude, longitude, batchId
+UNWIND $ids AS id
+MERGE (v:Vendor {id: id})
+ON CREATE SET v.batchId = $claim
+ON MATCH SET v.batchId = v.batchId
+RETURN v.id AS id, v.name AS name, v.country AS country, v.latitude AS latitude,
+  v.longitude AS longitude, v.batchId AS batchId

@@ -1,0 +1,5 @@
+// Removes cancellation lines; for those of a pending import that a write takes over.
+// parameters: ids
+// returns: none
+MATCH (:Buyer)-[r:CANCELLED]->(:Offer) WHERE r.id IN $ids
+DELETE r

@@ -1,0 +1,5 @@
+// Removes CLICKED interactions; for those of a pending import that a write takes over.
+// parameters: ids
+// returns: none
+MATCH (:Buyer)-[r:CLICKED]->(:Offer) WHERE r.id IN $ids
+DELETE r

@@ -1,0 +1,6 @@
+// Every Vendor with all its properties, for a backup.
+// parameters: none
+// returns: id, name, country, latitude, longitude, batchId
+MATCH (n:Vendor)
+RETURN n.id AS id, n.name AS name, n.country AS country, n.latitude AS latitude,
+  n.longitude AS longitude, n.batchId AS batchId

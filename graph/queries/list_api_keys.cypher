@@ -1,0 +1,6 @@
+// Every API key.
+// parameters: none
+// returns: id, name, role, subject, hash, createdAt, expiresAt, revokedAt
+MATCH (k:ApiKey)
+RETURN k.id AS id, k.name AS name, k.role AS role, k.subject AS subject, k.hash AS hash,
+  k.createdAt AS createdAt, k.expiresAt AS expiresAt, k.revokedAt AS revokedAt

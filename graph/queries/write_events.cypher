@@ -1,0 +1,7 @@
+// Adds rows to the event log.
+// parameters: rows
+// returns: none
+UNWIND $rows AS row
+CREATE (e:Event {seq: row.seq, id: row.id, type: row.type, buyerId: row.buyerId, offerId: row.offerId,
+  vendorId: row.vendorId, categoryIds: row.categoryIds, occurredAt: row.occurredAt,
+  payload: row.payload})
