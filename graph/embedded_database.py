@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 import ladybug
 import polars as pl
 
-from core.errors import ConflictError, GraphUnavailableError, InputError
+from core.errors import ConflictError, GraphUnavailableError
 from graph.embedded_files import GraphLock, open_database
 from graph.embedded_rows import bind, convertible, plain_value
 from graph.queries import Query, QueryFailedError
 from graph.schema import schema_statements
 from graph.tables import FROM, POLARS_TYPES, TABLES, TO, ColumnType, Table
-from graph.values import checked_frame, plain_parameters, typed_columns
+from graph.values import checked_rows, plain_parameters, typed_columns
 
 T = TypeVar("T")
 # A connection keeps every statement it has run, with the parameters of its first run.
@@ -39,7 +39,7 @@ class EmbeddedDatabase:
             GraphBusyError: when another process, or another object of this one, has it.
             GraphUnavailableError: when it cannot be opened.
         """
-        self.path = path.resolve()
+        self.path = path.expanduser().resolve()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.lock = GraphLock(self.path)
@@ -112,11 +112,7 @@ class EmbeddedDatabase:
             InputError: for rows without an identity or with unknown columns.
             ConflictError: when an end of a relationship is missing; nothing is inserted.
         """
-        frame = checked_frame(table.frame_schema, rows)
-        identity = list(table.identity)
-        if frame.select(pl.any_horizontal(pl.col(identity).is_null()).any()).item():
-            raise InputError(f"A row of {table.name} lacks {' or '.join(identity)}.")
-        frame = frame.unique(identity, keep="first", maintain_order=True)
+        frame, identity = checked_rows(table, rows), list(table.identity)
         frame = frame.join(self._identities(table), on=identity, how="anti", maintain_order="left")
         if frame.is_empty():
             return 0

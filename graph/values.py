@@ -12,7 +12,7 @@ import polars as pl
 
 from core.errors import InputError
 from graph.queries import Query
-from graph.tables import POLARS_TYPES, TABLES, ColumnType
+from graph.tables import POLARS_TYPES, TABLES, ColumnType, Table
 
 _TYPES = {name: kind for table in TABLES.values() for name, kind in table.columns}
 _HUMP = re.compile(r"_(\w)")
@@ -84,14 +84,22 @@ def typed_columns(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col(naive).dt.replace_time_zone("UTC"))
 
 
-def checked_frame(table_schema: Mapping[str, Any], rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with exactly the columns of the table, in its order.
+def checked_rows(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with exactly the columns of the table, in its order, each identity once.
 
-    Columns that are absent are null. Raises InputError for columns the table does not have.
+    Columns that are absent are null; of rows with one identity the first stays.
+
+    Raises:
+        InputError: for columns that the table does not have, or a row without an identity.
     """
-    unknown = sorted(set(rows.columns) - set(table_schema))
+    schema = table.frame_schema
+    unknown = sorted(set(rows.columns) - set(schema))
     if unknown:
-        raise InputError(f"Columns {unknown} are not of this table.")
-    absent = [name for name in table_schema if name not in rows.columns]
+        raise InputError(f"{table.name} has no columns {unknown}.")
+    absent = [name for name in schema if name not in rows.columns]
     padded = rows.with_columns(pl.lit(None).alias(name) for name in absent)
-    return padded.select(list(table_schema)).cast(pl.Schema(table_schema))
+    frame = padded.select(list(schema)).cast(pl.Schema(schema))
+    identity = list(table.identity)
+    if frame.select(pl.any_horizontal(pl.col(identity).is_null()).any()).item():
+        raise InputError(f"A row of {table.name} lacks {' or '.join(identity)}.")
+    return frame.unique(identity, keep="first", maintain_order=True)

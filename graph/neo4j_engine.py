@@ -1,0 +1,212 @@
+"""The Neo4j engine: the official asynchronous driver behind the GraphEngine protocol."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import polars as pl
+from neo4j import (
+    READ_ACCESS,
+    WRITE_ACCESS,
+    AsyncDriver,
+    AsyncGraphDatabase,
+    AsyncManagedTransaction,
+    AsyncSession,
+)
+from neo4j.exceptions import (
+    AuthError,
+    ConfigurationError,
+    DriverError,
+    Neo4jError,
+    ServiceUnavailable,
+    SessionExpired,
+)
+
+from core.errors import GraphUnavailableError
+from graph.engine import Row, Transaction
+from graph.neo4j_bulk import BATCH_ROWS, check_ends, insert_batch
+from graph.neo4j_values import plain_column, plain_row
+from graph.queries import Query, QueryFailedError
+from graph.schema import schema_statements
+from graph.tables import Table
+from graph.values import checked_rows, plain_parameters, typed_frame, unwinds_nothing
+
+T = TypeVar("T")
+_UNREACHABLE = (ServiceUnavailable, SessionExpired, AuthError, ConfigurationError, OSError)
+
+
+class Neo4jEngine:
+    """One database of a Neo4j server or cluster."""
+
+    name = "neo4j"
+
+    def __init__(self, driver: AsyncDriver, uri: str, database: str) -> None:
+        self._driver = driver
+        self._uri = without_secret(uri)
+        self._database = database
+
+    @classmethod
+    async def open(cls, uri: str, user: str, password: str, database: str) -> Neo4jEngine:
+        """Connect; raises GraphUnavailableError, naming the URI, when that is not possible."""
+        with _named(without_secret(uri)):
+            driver = AsyncGraphDatabase.driver(
+                uri,
+                auth=(user, password),
+                connection_timeout=5.0,
+                connection_acquisition_timeout=30.0,
+                max_transaction_retry_time=15.0,
+                notifications_min_severity="OFF",
+            )
+            engine = cls(driver, uri, database)
+            try:
+                await engine.read(Query("connect", "RETURN 1 AS one"))
+            except BaseException:
+                await driver.close()
+                raise
+        return engine
+
+    async def apply_schema(self) -> None:
+        """Create what graph/schema/neo4j.cypher declares and the graph lacks."""
+        with _named(self._uri):
+            async with self._session(WRITE_ACCESS) as session:
+                for statement in schema_statements("neo4j"):
+                    await (await session.run(statement)).consume()
+
+    async def read(self, query: Query, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Run one read and return all of its rows."""
+        keys, values = await self._read(query, parameters)
+        return [plain_row(keys, row) for row in values]
+
+    async def read_frame(
+        self, query: Query, parameters: Mapping[str, Any] | None = None
+    ) -> pl.DataFrame:
+        """Run one read and return it as a table."""
+        keys, values = await self._read(query, parameters)
+        return _frame(keys, values)
+
+    async def stream(
+        self, query: Query, parameters: Mapping[str, Any] | None = None, *, batch_rows: int
+    ) -> AsyncIterator[pl.DataFrame]:
+        """Run one read and hand out its rows, as they come, in tables of at most ``batch_rows``."""
+        bound = plain_parameters(parameters)
+        if unwinds_nothing(query, bound):
+            return
+        with _named(self._uri, query):
+            async with self._session(READ_ACCESS, fetch_size=min(batch_rows, 10_000)) as session:
+                result = await session.run(query.text, bound)
+                while records := await result.fetch(batch_rows):
+                    yield _frame(result.keys(), [record.values() for record in records])
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run ``work`` in one write transaction; commit when it returns, else roll back.
+
+        ``work`` runs again when the server asks for it (a deadlock, a leader that moved).
+        """
+
+        async def attempt(transaction: AsyncManagedTransaction) -> T:
+            return await work(_Neo4jTransaction(transaction))
+
+        with _named(self._uri):
+            async with self._session(WRITE_ACCESS) as session:
+                return await session.execute_write(attempt)
+
+    async def bulk_insert(self, table: Table, rows: pl.DataFrame) -> int:
+        """Insert the rows that are not there yet, in transactions of 10,000.
+
+        Each is durable when the next begins, so a failure keeps those before it.
+        """
+        frame = checked_rows(table, rows)
+        if frame.is_empty():
+            return 0
+        inserted = 0
+        with _named(self._uri):
+            async with self._session(WRITE_ACCESS) as session:
+                await session.execute_read(check_ends, table, frame)
+                for batch in frame.iter_slices(BATCH_ROWS):
+                    inserted += await session.execute_write(insert_batch, table, batch)
+        return inserted
+
+    async def checkpoint(self) -> None:
+        """Do nothing: the server keeps its own log."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._driver.close()
+
+    async def _read(
+        self, query: Query, parameters: Mapping[str, Any] | None
+    ) -> tuple[tuple[str, ...], list[list[Any]]]:
+        bound = plain_parameters(parameters)
+        if unwinds_nothing(query, bound):
+            return query.returns, []
+
+        async def attempt(
+            transaction: AsyncManagedTransaction,
+        ) -> tuple[tuple[str, ...], list[list[Any]]]:
+            result = await transaction.run(query.text, bound)
+            return result.keys(), await result.values()
+
+        with _named(self._uri, query):
+            async with self._session(READ_ACCESS, fetch_size=10_000) as session:
+                return await session.execute_read(attempt)
+
+    def _session(self, access: str, *, fetch_size: int = 1_000) -> AsyncSession:
+        return self._driver.session(
+            database=self._database, default_access_mode=access, fetch_size=fetch_size
+        )
+
+
+class _Neo4jTransaction:
+    """One write transaction of the driver."""
+
+    def __init__(self, transaction: AsyncManagedTransaction) -> None:
+        self._transaction = transaction
+
+    async def run(self, query: Query, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Run a query in this transaction and return its rows."""
+        bound = plain_parameters(parameters)
+        if unwinds_nothing(query, bound):
+            return []
+        try:
+            result = await self._transaction.run(query.text, bound)
+            values = await result.values()
+        except Neo4jError as error:
+            if error.is_retryable():
+                raise
+            raise QueryFailedError(f"Query {query.name} failed: {error.message}.") from error
+        return [plain_row(result.keys(), row) for row in values]
+
+
+def without_secret(uri: str) -> str:
+    """The URI without what stands before an @, which may be a password."""
+    scheme, mark, rest = uri.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
+
+
+def _frame(keys: tuple[str, ...], values: list[list[Any]]) -> pl.DataFrame:
+    columns = list(zip(*values, strict=True)) if values else [()] * len(keys)
+    return typed_frame(
+        {key: plain_column(column) for key, column in zip(keys, columns, strict=True)}
+    )
+
+
+@contextmanager
+def _named(uri: str, query: Query | None = None) -> Iterator[None]:
+    """Turn what the driver raises into errors that name the server and the query."""
+    try:
+        yield
+    except AuthError as error:
+        raise GraphUnavailableError(
+            f"Neo4j at {uri} refused the user name and password.",
+            mend="Check OFFERPATH_GRAPH_USER and OFFERPATH_GRAPH_PASSWORD.",
+        ) from error
+    except _UNREACHABLE as error:
+        raise GraphUnavailableError(
+            f"Neo4j at {uri} cannot be reached: {error}.",
+            mend="Start it (docker compose up), or correct OFFERPATH_GRAPH_URI.",
+        ) from error
+    except (Neo4jError, DriverError) as error:
+        name = query.name if query else "of a transaction"
+        raise QueryFailedError(f"Query {name} failed on {uri}: {error}.") from error

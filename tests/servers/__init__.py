@@ -1,0 +1,1 @@
+"""Servers that the tests start once and stop at the end."""
