@@ -3,5 +3,5 @@
 // returns: bodyHash, answer
 MERGE (k:IdempotencyKey {id: $id})
 ON CREATE SET k.bodyHash = $bodyHash, k.createdAt = $createdAt
-ON MATCH SET k.bodyHash = k.bodyHash
+ON MATCH SET k.createdAt = k.createdAt
 RETURN k.bodyHash AS bodyHash, k.answer AS answer

@@ -4,5 +4,5 @@
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (b:Buyer) WHERE b.id IN $ids AND (b.batchId IS NULL OR NOT b.batchId IN pending)
-SET b.batchId = b.batchId
+SET b.latitude = b.latitude
 RETURN b.id AS id

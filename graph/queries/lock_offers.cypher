@@ -4,5 +4,5 @@
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (o:Offer) WHERE o.id IN $ids AND (o.batchId IS NULL OR NOT o.batchId IN pending)
-SET o.batchId = o.batchId
+SET o.latitude = o.latitude
 RETURN o.id AS id, o.availableQuantity AS availableQuantity, o.status AS status
