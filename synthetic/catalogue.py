@@ -16,7 +16,7 @@ from synthetic.spec import (
     NEWBORN_OFFER_SHARE,
     MarketplaceSpec,
 )
-from synthetic.taxonomy import ROOTS, SUB_CATEGORIES
+from synthetic.taxonomy import PRODUCTS_EACH, ROOTS, SUB_CATEGORIES
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -43,11 +43,12 @@ class Catalogue:
 
     Args:
         category: sub-category (N,).
+        product: which of the sub-category's products (N,).
         vendor: who lists it (N,).
         city: where it is sent from (N,).
         style: the most visible style (N,).
         character: unit vectors in the taste space (N, LATENT_DIMENSION).
-        price_level: log price in standard deviations from the sub-category's median (N,).
+        price_level: log price in standard deviations from the product's median (N,).
         price_minor: price in the currency's minor units (N,).
         in_pounds: priced in GBP instead of EUR (N,).
         appeal: popularity whatever the buyer (N,), summing to 1.
@@ -59,6 +60,7 @@ class Catalogue:
     """
 
     category: Integers
+    product: Integers
     vendor: Integers
     city: Integers
     style: Integers
@@ -118,6 +120,7 @@ def draw_catalogue(
     count = spec.offers
     category = random.permutation(np.arange(count) % len(SUB_CATEGORIES))
     vendor = _draw_listing(category, vendors, random)
+    product = random.integers(0, PRODUCTS_EACH, count)
     style, character = _draw_characters(count, styles, random)
     level = random.normal(0, 1, count)
     # A premium offer costs more than its like, a value line less.
@@ -132,12 +135,13 @@ def draw_catalogue(
     appeal = rank**-ZIPF_EXPONENT
     return Catalogue(
         category=category,
+        product=product,
         vendor=vendor,
         city=city,
         style=style,
         character=character,
         price_level=level,
-        price_minor=_prices(category, level, in_pounds),
+        price_minor=_prices(category, product, level, in_pounds),
         in_pounds=in_pounds,
         appeal=appeal / appeal.sum(),
         created_day=life.created,
@@ -179,8 +183,9 @@ def _draw_warehouses(home: Integers, random: np.random.Generator) -> Integers:
     return np.where(moves, other, home)
 
 
-def _prices(category: Integers, level: Floats, in_pounds: Flags) -> Integers:
-    median = np.array([sub.price for sub in SUB_CATEGORIES])[category]
+def _prices(category: Integers, product: Integers, level: Floats, in_pounds: Flags) -> Integers:
+    medians = np.array([[item.price for item in sub.products] for sub in SUB_CATEGORIES])
+    median = medians[category, product]
     spread = np.array([sub.spread for sub in SUB_CATEGORIES])[category]
     euros = median * np.exp(spread * level)
     amount = np.where(in_pounds, euros / EUR_PER_GBP, euros)

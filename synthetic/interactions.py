@@ -142,9 +142,9 @@ def _visits(
     """Who is on the market when: buyer, slot, day and time. Half of the cold buyers look too."""
     buyers, calendar = world.buyers, world.calendar
     cold = buyers.activity == 0
-    looks = np.where(cold, (np.arange(cold.size) % 2) * 0.3, buyers.activity)
     joined = np.clip(buyers.joined_day, 0, calendar.days - 1)
-    looks = looks * (calendar.days - joined) / calendar.days
+    present = (calendar.days - joined) / calendar.days
+    looks = np.where(cold, (np.arange(cold.size) % 2) * 0.2, buyers.activity * present)
     buyer = random.choice(looks.size, count, p=looks / looks.sum())
     busy = np.concatenate([[0.0], np.cumsum(calendar.weight)])
     low = busy[joined[buyer]]

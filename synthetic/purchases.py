@@ -166,8 +166,9 @@ def _reorder(
     willing = np.array([sub.reorder for sub in SUB_CATEGORIES])[world.catalogue.category]
     source = offer[parent]
     takes = (parent != index) & (random.random(offer.size) < willing[source]) & live[day, source]
+    # A chance purchase starts no habit; the share of noise stays what it is.
+    takes &= ~noise[parent]
     offer[takes] = source[takes]
-    noise[takes] = noise[parent[takes]]
 
 
 def _quantities_and_prices(

@@ -123,7 +123,8 @@ def load_truth(path: Path) -> Truth:
     """
     file = path / TRUTH_FILE if path.is_dir() else path
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        # Opened here because numpy leaves a damaged file open.
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             return Truth(**{name: arrays[name] for name in Truth.__slots__})
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DamagedError(

@@ -50,15 +50,16 @@ def offer_texts(
     offers = world.catalogue
     picks = random.integers(0, 1 << 16, (offers.category.size, 3)).tolist()
     titles, descriptions = [], []
-    columns = (offers.category, offers.style, offers.vendor, offers.city)
+    columns = (offers.category, offers.style, offers.vendor, offers.city, offers.product)
     for row, (a, b, c) in zip(zip(*(x.tolist() for x in columns), strict=True), picks, strict=True):
         sub, style, city = SUB_CATEGORIES[row[0]], STYLES[row[1]], CITIES[row[3]]
         brand = vendors[row[2]].replace(",", " ").replace("-", " ").split()[0]
-        noun = sub.nouns[a % len(sub.nouns)]
+        product = sub.products[row[4]]
+        variant = product.variants[a % len(product.variants)]
         adjective = style.adjectives[b % len(style.adjectives)]
-        titles.append(f"{brand} {adjective} {noun}, {sub.variants[c % len(sub.variants)]}")
+        titles.append(f"{brand} {adjective} {product.name}, {variant}")
         opening = (
-            f"{adjective} {noun.lower()} from the {sub.name.lower()} range "
+            f"{adjective} {product.name} from the {sub.name.lower()} range "
             f"({ROOTS[sub.root]}), sent from {city.name}."
         )
         # Some vendors write little.

@@ -39,7 +39,7 @@ class Buyers:
         latitude, longitude: degrees (B,).
         need: distribution over sub-categories (B, S).
         taste: unit vectors in the taste space (B, LATENT_DIMENSION).
-        tier: preferred price, in standard deviations from the sub-category's median (B,).
+        tier: preferred price, in standard deviations from a product's median (B,).
         budget: factor on quantities (B,).
         activity: relative number of order lines (B,); 0 for a cold buyer.
         joined_day: first day on the market (B,); below 0 is before the history.
