@@ -164,6 +164,15 @@ def check_request(request: MatchRequest) -> None:
         _check_length(request.filter.countries, "filter", "countries")
 
 
+def check_top(top: int) -> None:
+    """Refuse a number of places that no ranking has.
+
+    Raises:
+        InputError: when it is not in [1, 1000].
+    """
+    _check_range(top, 1, RANKING_LIMIT, "top")
+
+
 def request_fingerprint(subject_id: str, request: MatchRequest) -> str:
     """A short hash of the direction, the subject and every argument of a request."""
     body = [type(request).__name__, subject_id, asdict(request)]

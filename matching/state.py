@@ -120,9 +120,9 @@ class MatcherState:
         # What hung on a category or an offer unknown until now is read into the rows again.
         return state.with_profiles(dict(self.changed)) if self.changed else state
 
-    def with_model(self, model: Model | None) -> MatcherState:
-        """The same graph, scored by another model; walks the corpus again, so it takes a while."""
-        return self._with(model=model, scorer=build_scorer(self.corpus, model))
+    def scored_by(self, scorer: Scorer, model: Model | None) -> MatcherState:
+        """The same graph scored by another model; ``scorer`` may be of an earlier corpus of it."""
+        return self._with(model=model, scorer=scorer.with_corpus(self.corpus))
 
     def _with(self, **changes: object) -> MatcherState:
         return replace(self, **changes)  # type: ignore[arg-type]  # fields of this class

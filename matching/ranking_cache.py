@@ -1,0 +1,112 @@
+"""Where rankings are kept, so that the pages that follow repeat and skip nothing.
+
+Memory (this process) or Redis (all processes), through aiocache, as JSON. A list is kept for
+KEPT_SECONDS; in memory the oldest give way beyond KEPT_LISTS.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiocache import RedisCache, SimpleMemoryCache
+
+from core.errors import CursorExpiredError, SettingsError
+from matching.answers import RankedItem, Ranking
+
+KEPT_SECONDS = 900
+KEPT_LISTS = 2_000
+NAMESPACE = "offerpath:ranking:"
+
+
+class RankingCache:
+    """Rankings by id."""
+
+    def __init__(self, cache_url: str = "memory://", kept_lists: int = KEPT_LISTS) -> None:
+        self._cache = _cache_at(cache_url)
+        # Redis bounds its own memory; a dict in this process does not.
+        self._bounded = isinstance(self._cache, SimpleMemoryCache)
+        self._kept_lists = kept_lists
+        self._order: OrderedDict[str, None] = OrderedDict()
+
+    async def keep(self, ranking: Ranking) -> None:
+        """Keep a ranking for the pages that follow."""
+        await self._cache.set(ranking.id, _written(ranking), ttl=KEPT_SECONDS)
+        if self._bounded:
+            self._order[ranking.id] = None
+            while len(self._order) > self._kept_lists:
+                oldest, _ = self._order.popitem(last=False)
+                await self._cache.delete(oldest)
+
+    async def recall(self, ranking_id: str) -> Ranking:
+        """The ranking as it was kept.
+
+        Raises:
+            CursorExpiredError: when it is not kept any more.
+        """
+        text = await self._cache.get(ranking_id)
+        if text is None:
+            raise CursorExpiredError(
+                "The list behind this cursor is no longer kept.",
+                mend="Start again without the cursor.",
+                field=("after",),
+            )
+        return _read(ranking_id, text)
+
+    async def close(self) -> None:
+        """Let go of the cache's connections."""
+        await self._cache.close()
+
+
+def _cache_at(url: str) -> Any:
+    parts = urlsplit(url)
+    if parts.scheme == "memory":
+        return SimpleMemoryCache(namespace=NAMESPACE)
+    if parts.scheme != "redis" or not parts.hostname:
+        raise SettingsError(
+            f"The cache URL {url!r} is neither memory:// nor redis://HOST:PORT/DB.",
+            mend="Set OFFERPATH_CACHE_URL.",
+            field=("OFFERPATH_CACHE_URL",),
+        )
+    return RedisCache(
+        endpoint=parts.hostname,
+        port=parts.port or 6379,
+        db=int(parts.path.strip("/") or 0),
+        password=parts.password,
+        namespace=NAMESPACE,
+    )
+
+
+def _written(ranking: Ranking) -> str:
+    return json.dumps(
+        {
+            "subject_id": ranking.subject_id,
+            "ids": [item.id for item in ranking.items],
+            "scores": [item.score for item in ranking.items],
+            "pins": sum(item.pinned for item in ranking.items),
+            "seq": ranking.seq,
+            "model_version": ranking.model_version,
+            "arguments_hash": ranking.arguments_hash,
+            "made_at": ranking.made_at.isoformat(),
+        }
+    )
+
+
+def _read(ranking_id: str, text: str) -> Ranking:
+    stored = json.loads(text)
+    pairs = zip(stored["ids"], stored["scores"], strict=True)
+    return Ranking(
+        id=ranking_id,
+        subject_id=stored["subject_id"],
+        items=tuple(
+            RankedItem(key, score, rank, pinned=rank <= stored["pins"])
+            for rank, (key, score) in enumerate(pairs, start=1)
+        ),
+        seq=stored["seq"],
+        model_version=stored["model_version"],
+        arguments_hash=stored["arguments_hash"],
+        made_at=datetime.fromisoformat(stored["made_at"]),
+    )
