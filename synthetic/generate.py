@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -98,7 +99,8 @@ def generate(
 
     Writes buyers, vendors, categories, offers, purchases, interactions and preferences in the
     format, and ``truth.npz``. The same spec and format give the same bytes. In CSV, lists are
-    separated by ``|`` and times are ISO 8601 in UTC, as in JSONL.
+    separated by ``|`` and times are ISO 8601 in UTC, as in JSONL. The truth file is put in place
+    last: where it is, everything is whole.
 
     Raises:
         InputError: when the format is unknown, or ``out`` is a file or holds the canonical files
@@ -106,14 +108,18 @@ def generate(
     """
     _check_target(out, format)
     market = build(spec, progress)
-    out.mkdir(parents=True, exist_ok=True)
     files = {name: out / f"{name}.{format}" for name in market.tables}
+    target = out.resolve()
+    staging = target.with_name(f".{target.name}.new")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
     with progress.task("Writing", len(files) + 1) as task:
         for name, table in market.tables.items():
-            _write(table, files[name], format)
+            _write(table, staging / files[name].name, format)
             task.advance()
-        save_truth(out / TRUTH_FILE, market.truth)
+        save_truth(staging / TRUTH_FILE, market.truth)
         task.advance()
+    _move_into(target, staging, [path.name for path in files.values()])
     rows = {name: table.height for name, table in market.tables.items()}
     return GeneratedMarketplace(out, files, out / TRUTH_FILE, rows)
 
@@ -134,6 +140,14 @@ def _check_target(out: Path, format: str) -> None:
             mend="Name an empty folder.",
             field=("out",),
         )
+
+
+def _move_into(target: Path, staging: Path, names: list[str]) -> None:
+    target.mkdir(exist_ok=True)
+    (target / TRUTH_FILE).unlink(missing_ok=True)
+    for name in [*names, TRUTH_FILE]:
+        (staging / name).replace(target / name)
+    staging.rmdir()
 
 
 def _write(table: pl.DataFrame, path: Path, format: Format) -> None:

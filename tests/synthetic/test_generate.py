@@ -188,6 +188,26 @@ def test_another_format_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     assert _digests(tmp_path) == before
 
 
+def test_an_interrupted_run_leaves_the_old_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(SMALL, purchases=200, interactions=200)
+    out = tmp_path / "market"
+    generate(spec, out)
+    before = _digests(out)
+
+    def fail(path: Path, truth: object) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="disk full"):
+        broken.setattr("synthetic.generate.save_truth", fail)
+        generate(replace(spec, seed=99), out)
+    assert _digests(out) == before
+    generate(replace(spec, seed=99), out)
+    assert _digests(out) != before
+    assert [path.name for path in tmp_path.iterdir()] == ["market"]
+
+
 @pytest.mark.parametrize(
     "change",
     [{"buyers": 1}, {"offers": 29}, {"purchases": -1}, {"days": 7}, {"end": datetime(2026, 1, 1)}],
