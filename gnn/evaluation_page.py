@@ -1,0 +1,122 @@
+"""The evaluation as a page to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from gnn.evaluate import CUTS, Evaluation, Figures
+from reports.figures import calibration, grouped_bars, learning_curve
+from reports.page import Section, write_page
+from scoring.metrics import METRICS
+
+NAMES = {
+    "popularity": "Popularity",
+    "item_knn": "ItemKNN",
+    "walk": "Walk",
+    "graphsage": "GraphSAGE",
+    "offerpath": "Offerpath",
+}
+
+
+def write_evaluation_page(path: Path, evaluation: Evaluation) -> Path:
+    """Write the evaluation into one self-contained HTML file. Returns ``path``."""
+    sections = [
+        Section(
+            "Offers bought for the first time",
+            ["All offers a buyer had not bought before the cut are ranked."],
+            _table(evaluation.new),
+            [_bars("Models beside each other, first 20", evaluation.new)],
+        ),
+        Section(
+            "Offers bought again",
+            ["Only offers a buyer had bought before the cut are ranked."],
+            _table(evaluation.again),
+        ),
+        Section(
+            "Slices",
+            [
+                "NDCG@20 for parts of the buyers and of the offers. For a slice of offers the "
+                "ranking is the whole one; only offers of the slice count as found.",
+            ],
+            _slice_table(evaluation),
+        ),
+        *_learning(evaluation),
+        _calibration(evaluation),
+    ]
+    return write_page(path, "How good the matches are", _intro(evaluation), sections)
+
+
+def _intro(evaluation: Evaluation) -> str:
+    data = evaluation.data
+    where = (
+        f"What was bought before {evaluation.cut:%d %B %Y} was known; what came after was held out"
+        if evaluation.cut
+        else "A random part of every buyer's purchases was held out, as there are no usable times"
+    )
+    return (
+        f"{where}: {data['new_pairs']:,} new and {data['repeated_pairs']:,} repeated purchases of "
+        f"{data['testers']:,} buyers, among {data['offers']:,} offers. "
+        f"On the validation slice {NAMES[evaluation.served]} was best; it is what is served."
+    )
+
+
+def _table(figures: Figures) -> tuple[list[str], list[list[object]]]:
+    headers = ["Model", *(f"{metric.replace('_', ' ')}@{k}" for k in CUTS for metric in METRICS)]
+    return headers, [
+        [NAMES[model], *(round(row[f"{metric}@{k}"], 4) for k in CUTS for metric in METRICS)]
+        for model, row in figures.items()
+    ]
+
+
+def _bars(title: str, figures: Figures) -> Figure:
+    shown = ("recall", "ndcg", "precision", "hit_rate")
+    return grouped_bars(
+        title,
+        [f"{name.replace('_', ' ')}@20" for name in shown],
+        {NAMES[model]: [row[f"{name}@20"] for name in shown] for model, row in figures.items()},
+    )
+
+
+def _slice_table(evaluation: Evaluation) -> tuple[list[str], list[list[object]]]:
+    models = list(evaluation.new)
+    return ["Slice", "Buyers", *(NAMES[model] for model in models)], [
+        [
+            name,
+            int(rows[models[0]]["buyers"]),
+            *(round(rows[model]["ndcg@20"], 4) for model in models),
+        ]
+        for name, rows in evaluation.slices.items()
+    ]
+
+
+def _learning(evaluation: Evaluation) -> list[Section]:
+    curve = evaluation.trained.curve[1:]
+    if not curve:
+        return []
+    best = max(curve, key=lambda point: point[2])[0]
+    figure = learning_curve(
+        "Learning",
+        [epoch for epoch, _, _ in curve],
+        {"loss": [loss for _, loss, _ in curve], "NDCG@20": [found for _, _, found in curve]},
+        best=best,
+        y_label="epoch",
+    )
+    words = f"GraphSAGE alone on the validation slice; epoch {best} was kept."
+    return [Section("Learning curve", [words], None, [figure])]
+
+
+def _calibration(evaluation: Evaluation) -> Section:
+    rows = evaluation.calibration.as_rows()
+    figure = calibration(
+        "Calibration",
+        [row["predicted"] for row in rows],
+        [row["observed"] for row in rows],
+        [row["pairs"] for row in rows],
+    )
+    words = (
+        "A score says how likely a buyer is to take the offer within a time as long as the "
+        "validation slice; the held-out part is longer, so that more is taken than predicted."
+    )
+    return Section("Calibration", [words], None, [figure])

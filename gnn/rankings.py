@@ -1,0 +1,152 @@
+"""The rankings that are measured: every model's top offers for the same buyers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from core.progress import Progress
+from scoring.baselines import BlockScorer, ItemKnn, Popularity
+from scoring.corpus import Corpus
+from scoring.kernels import COSINE, WALK
+from scoring.metrics import rank_top
+from scoring.ragged import Ragged
+from scoring.scorer import Scorer
+from scoring.states import state_of
+from scoring.walk import purchased_pairs
+
+MODELS = ("popularity", "item_knn", "walk", "graphsage", "offerpath")
+BLOCK = 128
+# Edges of the calibration's bins, even in log odds; most scores are small.
+EDGES = 1.0 / (1.0 + np.exp(-np.linspace(-9.0, 3.0, 25)))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Scores against what happened, by bin: pairs, their summed score, those that were taken."""
+
+    pairs: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    taken: NDArray[np.float64]
+
+    def as_rows(self) -> list[dict[str, float]]:
+        """Bins that hold pairs: how many, the mean score, the share that was taken."""
+        return [
+            {"pairs": n, "predicted": p / n, "observed": t / n}
+            for n, p, t in zip(
+                self.pairs.tolist(), self.predicted.tolist(), self.taken.tolist(), strict=True
+            )
+            if n
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Rankings:
+    """Top offers (testers, k) int32 by model, -1 for none: not bought before, and bought before.
+
+    ``calibration`` is of the served score on pairs not bought before.
+    """
+
+    new: dict[str, NDArray[np.int32]]
+    again: dict[str, NDArray[np.int32]]
+    calibration: Calibration
+
+
+def purchase_matrix(corpus: Corpus) -> sp.csr_array:
+    """The distinct purchases (buyers, offers) float32, of ones."""
+    buyer, offer = purchased_pairs(corpus.buyers)
+    shape = (len(corpus.buyers), len(corpus.offers))
+    return sp.csr_array((np.ones(len(buyer), np.float32), (buyer, offer)), shape=shape)
+
+
+def rank_models(
+    scorer: Scorer,
+    buyers: NDArray[np.int64],
+    known: Ragged,
+    fresh: Ragged,
+    k: int,
+    progress: Progress,
+) -> Rankings:
+    """Rank all offers for these buyers by every model of MODELS.
+
+    ``known`` and ``fresh`` have a row for each of ``buyers``: what it bought before and what it
+    takes for the first time after.
+    """
+    purchases = purchase_matrix(scorer.corpus)
+    others: dict[str, BlockScorer] = {
+        "popularity": Popularity(purchases),
+        "item_knn": ItemKnn(purchases),
+    }
+    new: dict[str, list[NDArray[np.int32]]] = {name: [] for name in MODELS}
+    again: dict[str, list[NDArray[np.int32]]] = {name: [] for name in MODELS}
+    bins = np.zeros((3, len(EDGES) + 1))
+    with progress.task("Ranking the held-out buyers", len(buyers)) as task:
+        for block, rows in _blocks(buyers):
+            scores = served_scores(scorer, block)
+            scores |= {name: model.score_block(block) for name, model in others.items()}
+            mine, later = _part(known, rows), _part(fresh, rows)
+            for name in MODELS:
+                again[name].append(_rank_within(scores[name], mine, k))
+                if name == "offerpath":
+                    bins += _binned(scores[name], mine, later)
+                new[name].append(rank_top(scores[name], k, mine))
+            task.advance(len(block))
+    return Rankings(
+        {name: np.concatenate(parts) for name, parts in new.items()},
+        {name: np.concatenate(parts) for name, parts in again.items()},
+        Calibration(*bins),
+    )
+
+
+def served_scores(scorer: Scorer, buyers: NDArray[np.int64]) -> dict[str, NDArray[np.floating]]:
+    """Scores (B, N) of the walk, the cosine and the whole, from the scorer that serves."""
+    offers = np.arange(len(scorer.corpus.offers), dtype=np.int32)
+    shape = (len(buyers), len(offers))
+    scores: dict[str, NDArray[np.floating]] = {
+        name: np.empty(shape) for name in ("walk", "graphsage", "offerpath")
+    }
+    for row, buyer in enumerate(buyers.tolist()):
+        phi = scorer.components(scorer.read(state_of(scorer.corpus, buyer)), offers)
+        scores["walk"][row] = phi[:, WALK]
+        scores["graphsage"][row] = phi[:, COSINE]
+        scores["offerpath"][row] = scorer.combine(phi)
+    return scores
+
+
+def _blocks(buyers: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], slice]]:
+    for start in range(0, len(buyers), BLOCK):
+        rows = slice(start, min(start + BLOCK, len(buyers)))
+        yield buyers[rows], rows
+
+
+def _part(ragged: Ragged, rows: slice) -> Ragged:
+    ptr = ragged.ptr[rows.start : rows.stop + 1]
+    return Ragged(ptr - ptr[0], ragged.values[ptr[0] : ptr[-1]])
+
+
+def _rank_within(scores: NDArray[np.floating], allowed: Ragged, k: int) -> NDArray[np.int32]:
+    rows = np.repeat(np.arange(len(scores)), np.diff(allowed.ptr))
+    only = np.full(scores.shape, -np.inf)
+    only[rows, allowed.values] = scores[rows, allowed.values]
+    return rank_top(only, k)
+
+
+def _binned(scores: NDArray[np.floating], known: Ragged, fresh: Ragged) -> NDArray[np.float64]:
+    rows = np.arange(len(scores))
+    taken, counted = np.zeros(scores.shape, dtype=bool), np.ones(scores.shape, dtype=bool)
+    taken[np.repeat(rows, np.diff(fresh.ptr)), fresh.values] = True
+    counted[np.repeat(rows, np.diff(known.ptr)), known.values] = False
+    flat = scores[counted]
+    where = np.searchsorted(EDGES, flat)
+    size = len(EDGES) + 1
+    return np.stack(
+        [
+            np.bincount(where, minlength=size).astype(np.float64),
+            np.bincount(where, weights=flat, minlength=size),
+            np.bincount(where, weights=taken[counted], minlength=size),
+        ]
+    )
