@@ -1,0 +1,96 @@
+"""What a resolver may reach: the services of the process and the principal of the request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from strawberry.types import Info
+
+from api.authentication import Authenticator, credential_of
+from api.cursors import Cursors
+from core.entities import IdempotencyKey, Principal, Role
+from core.errors import UnauthenticatedError
+from core.settings import Environment, Settings
+
+if TYPE_CHECKING:
+    from api.loaders import Loaders
+    from graph.store import GraphStore
+    from matching.service import MatchingService
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What lives as long as the process."""
+
+    settings: Settings
+    store: GraphStore
+    matching: MatchingService
+    cursors: Cursors
+    authenticator: Authenticator
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """What lives as long as a request, or as a WebSocket connection.
+
+    Attributes:
+        services: of the process.
+        loaders: batch the reads of one level of a query.
+        principal: who asks; None when no credential came.
+        credential: what the principal was read from; it is checked again during subscriptions.
+        headers: of the request or of the WebSocket's handshake.
+        client_host: the address that it came from.
+        connection_params: the payload of a WebSocket's connection_init.
+    """
+
+    services: Services
+    loaders: Loaders
+    principal: Principal | None = None
+    credential: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    client_host: str | None = None
+    connection_params: dict[str, Any] = field(default_factory=dict)
+
+    async def identify(self, credentials: Mapping[str, str]) -> None:
+        """Set the principal from headers, or from a payload that carries the same names.
+
+        Raises:
+            UnauthenticatedError: when a credential is there and not valid.
+        """
+        self.credential = credential_of(credentials)
+        authenticator = self.services.authenticator
+        self.principal = await authenticator.authenticate(self.credential)
+        if self.principal is None:
+            self.principal = authenticator.open_to(self.client_host, self.headers.get("host"))
+
+    @property
+    def may_introspect(self) -> bool:
+        """Whether introspection and suggestions of names are open to the caller."""
+        if self.services.settings.environment is Environment.DEVELOPMENT:
+            return self.principal is not None
+        return self.principal is not None and self.principal.role is Role.ADMIN
+
+    def require_principal(self) -> Principal:
+        """Who asks.
+
+        Raises:
+            UnauthenticatedError: when no credential came.
+        """
+        if self.principal is None:
+            raise UnauthenticatedError(
+                "This needs a credential.",
+                mend="Send `Authorization: Bearer` with an API key or a token.",
+            )
+        return self.principal
+
+    def idempotency(self, mutation: str, key: str | None) -> IdempotencyKey | None:
+        """The key of a mutation, apart for each principal and each mutation."""
+        if key is None:
+            return None
+        principal = self.require_principal()
+        return IdempotencyKey(f"{principal.role}:{principal.subject}:{mutation}", key)
+
+
+ApiInfo = Info[RequestContext, None]

@@ -1,0 +1,146 @@
+"""GraphQL over HTTP: one request in, one answer out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from graphql import GraphQLError
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, Response
+from strawberry import Schema
+from strawberry.http.ides import get_graphql_ide_html
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.graphql import OperationType
+
+from api.context import RequestContext, Services
+from api.errors import present_errors
+from api.http_request import (
+    PLAIN_JSON,
+    RESPONSE_JSON,
+    GraphQLParameters,
+    RequestError,
+    negotiate,
+    read_parameters,
+)
+from api.loaders import Loaders
+from core.errors import OfferpathError, UnauthenticatedError
+from core.settings import Environment
+
+OPERATION_SECONDS = 15.0
+_BY_METHOD = {
+    "GET": frozenset({OperationType.QUERY}),
+    "POST": frozenset({OperationType.QUERY, OperationType.MUTATION}),
+}
+
+
+class HTTPEndpoint:
+    """Answers GraphQL requests; in development it also hands out GraphiQL."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+
+    async def answer(self, request: Request, services: Services) -> Response:
+        """Answer one request; every failure is an answer too."""
+        if request.method not in _BY_METHOD:
+            return Response(status_code=405, headers={"Allow": "GET, POST"})
+        if _wants_page(request, services):
+            return HTMLResponse(get_graphql_ide_html("graphiql"))
+        media_type = PLAIN_JSON
+        try:
+            media_type = negotiate(request.headers.get("accept"))
+            context = open_context(services, request)
+            await context.identify(request.headers)
+            context.require_principal()
+            parameters = await read_parameters(request)
+            result = await self._execute(request.method, parameters, context)
+        except RequestError as error:
+            return _failure(error, error.status, media_type)
+        except UnauthenticatedError as error:
+            return _failure(error, 401, media_type)
+        return _success(result, media_type, hints=context.may_introspect)
+
+    async def _execute(
+        self, method: str, parameters: GraphQLParameters, context: RequestContext
+    ) -> ExecutionResult:
+        try:
+            async with asyncio.timeout(OPERATION_SECONDS):
+                return await self._schema.execute(
+                    parameters.query,
+                    variable_values=parameters.variables,
+                    context_value=context,
+                    operation_name=parameters.operation_name,
+                    allowed_operation_types=_BY_METHOD[method],
+                )
+        except TimeoutError as error:
+            return ExecutionResult(None, [GraphQLError("", original_error=error)])
+        except CannotGetOperationTypeError as error:
+            raise RequestError(400, error.as_http_error_reason()) from error
+        except InvalidOperationTypeError as error:
+            if error.operation_type is OperationType.SUBSCRIPTION:
+                message = "Subscriptions are served over WebSocket (graphql-transport-ws)."
+                raise RequestError(400, message) from error
+            raise RequestError(405, "GET only reads; send mutations by POST.") from error
+
+
+def open_context(services: Services, connection: HTTPConnection) -> RequestContext:
+    """The context of a request or of a connection, before it is known who asks."""
+    client = connection.client
+    return RequestContext(
+        services,
+        Loaders(services),
+        headers=connection.headers,
+        client_host=client.host if client else None,
+    )
+
+
+def _wants_page(request: Request, services: Services) -> bool:
+    return (
+        request.method == "GET"
+        and services.settings.environment is Environment.DEVELOPMENT
+        and "query" not in request.query_params
+        and "text/html" in request.headers.get("accept", "")
+    )
+
+
+def _success(result: ExecutionResult, media_type: str, *, hints: bool) -> Response:
+    """The answer to an operation, with the status that the media type asks for."""
+    content: dict[str, Any] = {}
+    if result.errors:
+        shown = present_errors(result.errors, hints=hints)
+        content["errors"] = [error.formatted for error in shown]
+    refused = _refused_before_execution(result)
+    if not refused:
+        content["data"] = result.data
+    status = 400 if refused and media_type == RESPONSE_JSON else 200
+    return _json(content, status, media_type)
+
+
+def _refused_before_execution(result: ExecutionResult) -> bool:
+    if isinstance(result, PreExecutionError):
+        return True
+    errors: Sequence[GraphQLError] = result.errors or ()
+    return result.data is None and bool(errors) and all(error.path is None for error in errors)
+
+
+def _failure(error: OfferpathError, status: int, media_type: str) -> Response:
+    content = {"errors": [{"message": str(error), "extensions": {"code": error.code}}]}
+    response = _json(content, status, media_type)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="offerpath"'
+    if status == 405:
+        response.headers["Allow"] = "POST"
+    return response
+
+
+def _json(content: dict[str, Any], status: int, media_type: str) -> Response:
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Response(
+        body.encode(),
+        status,
+        media_type=f"{media_type}; charset=utf-8",
+        headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
+    )

@@ -1,0 +1,1 @@
+"""The roots of writing, one kind of entity a file."""

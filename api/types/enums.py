@@ -1,0 +1,58 @@
+"""The enums of the domain, as GraphQL shows them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import strawberry
+
+from core.entities import EvidenceKind, OfferStatus, RowStatus
+from matching.answers import ExplanationKind, PathKind, Stage
+from matching.requests import Bought
+
+__all__ = [
+    "Bought",
+    "ExplanationKind",
+    "InteractionKind",
+    "OfferStatus",
+    "PathKind",
+    "RowStatus",
+    "Stage",
+]
+
+strawberry.enum(
+    OfferStatus, description="ACTIVE can be matched; WITHDRAWN keeps a deleted offer's history."
+)
+strawberry.enum(
+    RowStatus, description="What a write did with a row; FAILED rows say why in their errors."
+)
+strawberry.enum(
+    Bought,
+    description="What becomes of offers that the buyer has bought: EXCLUDE, INCLUDE or ONLY those.",
+)
+strawberry.enum(
+    ExplanationKind,
+    description="What carries most of an explanation: PEERS (others who bought the same bought "
+    "this), SIMILAR (close to something the buyer dealt with), CATEGORY, VENDOR, PLACE, PRICE, or "
+    "POPULAR (nothing personal carries the score).",
+)
+strawberry.enum(
+    PathKind,
+    description="What one element of a path is: a node, a relationship or an attribute of the "
+    "graph. BUYERS stands for several buyers, counted and never named.",
+)
+strawberry.enum(
+    Stage,
+    description="Which stage kept an offer out of a buyer's matches; NONE: it is among them.",
+)
+
+
+@strawberry.enum(description="How a buyer dealt with an offer without buying it.")
+class InteractionKind(StrEnum):
+    """EvidenceKind without PURCHASED, which has its own mutation."""
+
+    VIEWED = EvidenceKind.VIEWED.value
+    CLICKED = EvidenceKind.CLICKED.value
+    ADDED_TO_CART = EvidenceKind.ADDED_TO_CART.value
+    INQUIRED_ABOUT = EvidenceKind.INQUIRED_ABOUT.value
+    DISMISSED = EvidenceKind.DISMISSED.value

@@ -1,0 +1,185 @@
+"""GraphQL over WebSocket: the graphql-transport-ws protocol, and no other.
+
+https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from graphql import GraphQLError, OperationType, get_operation_ast
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.websockets import WebSocket
+from strawberry import UNSET, Schema
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
+    BaseGraphQLTransportWSHandler,
+    Operation,
+)
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
+from strawberry.types.unset import UnsetType
+
+from api.context import RequestContext, Services
+from api.errors import present_errors
+from api.guard import DocumentCache
+from api.http_endpoint import OPERATION_SECONDS, open_context
+from api.http_request import RequestError, check_json
+from core.errors import UnauthenticatedError
+
+INIT_SECONDS = 10
+MAX_OPERATIONS = 20
+MAX_CONNECTIONS_PER_ADDRESS = 50
+MAX_MESSAGE_CHARACTERS = 200_000
+
+BAD_REQUEST = 4400
+FORBIDDEN = 4403
+TOO_MANY = 4429
+
+
+class TransportHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
+    """Checks the form of messages before the protocol looks at them; ends with the credential."""
+
+    _expiry: asyncio.TimerHandle | None = None
+
+    async def handle_message(self, message: Message) -> None:
+        """Refuse what is not a message of the protocol with 4400; pass on what is."""
+        problem = _problem_of(message)
+        if problem is not None:
+            await self.websocket.close(code=BAD_REQUEST, reason=problem)
+            return
+        await super().handle_message(message)
+        if self.connection_acknowledged and self._expiry is None:
+            self._close_on_expiry()
+
+    async def run_operation(self, operation: Operation[RequestContext, None]) -> None:
+        """Run one operation; one that is no subscription gets the time that HTTP gives it."""
+        lasting = _is_subscription(operation, cast(WebSocketEndpoint, self.view).documents)
+        try:
+            async with asyncio.timeout(None if lasting else OPERATION_SECONDS):
+                await super().run_operation(operation)
+        except TimeoutError as error:
+            late = GraphQLError("", original_error=error)
+            await operation.send_initial_errors(present_errors([late], hints=False))
+
+    async def shutdown(self) -> None:
+        """End every operation of the connection."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+        await super().shutdown()
+
+    def _close_on_expiry(self) -> None:
+        principal = self.context.principal
+        if principal is None or principal.expires_at is None:
+            return
+        seconds = max(0.0, (principal.expires_at - datetime.now(UTC)).total_seconds())
+        loop = asyncio.get_running_loop()
+        self._expiry = loop.call_later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        task = asyncio.ensure_future(
+            self.websocket.close(code=FORBIDDEN, reason="The credential has expired")
+        )
+        task.add_done_callback(self._task_done)
+
+
+class WebSocketEndpoint(GraphQL[RequestContext, None]):
+    """Serves WebSocket connections; HTTP goes another way."""
+
+    graphql_transport_ws_handler_class = TransportHandler
+
+    def __init__(self, schema: Schema, documents: DocumentCache) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS),
+            max_subscriptions_per_connection=MAX_OPERATIONS,
+        )
+        self.documents = documents
+        self._connections: Counter[str] = Counter()
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Speak with one connection until it ends."""
+        address = websocket.client.host if websocket.client else ""
+        if self._connections[address] >= MAX_CONNECTIONS_PER_ADDRESS:
+            await websocket.accept()
+            await websocket.close(code=TOO_MANY, reason="Too many connections")
+            return
+        self._connections[address] += 1
+        try:
+            await self.run(websocket)
+        finally:
+            self._connections[address] -= 1
+            self._connections += Counter()  # forgets the addresses that have none left
+
+    def decode_json(self, data: str | bytes) -> object:
+        """JSON of a bounded size; what nests too deeply is no message."""
+        if len(data) > MAX_MESSAGE_CHARACTERS:
+            raise json.JSONDecodeError("message too long", "", 0)
+        try:
+            value: object = json.loads(data)
+            check_json(value, "The message")
+        except (RecursionError, RequestError) as error:
+            raise json.JSONDecodeError("nested too deeply", "", 0) from error
+        return value
+
+    async def get_context(
+        self,
+        request: Request | WebSocket,
+        response: Response | WebSocket,  # noqa: ARG002 - Strawberry's signature
+    ) -> RequestContext:
+        """A context without a principal yet: who it is comes with connection_init."""
+        return open_context(cast(Services, request.app.state.services), request)
+
+    async def on_ws_connect(self, context: RequestContext) -> UnsetType | dict[str, object] | None:
+        """Let the connection in when connection_init or the handshake carries a credential."""
+        given = {name.lower() for name in context.connection_params}
+        names_one = bool(given & {"authorization", "x-api-key"})
+        try:
+            await context.identify(context.connection_params if names_one else context.headers)
+            context.require_principal()
+        except UnauthenticatedError as error:
+            raise ConnectionRejectionError from error
+        return UNSET
+
+
+def _is_subscription(operation: Operation[RequestContext, None], documents: DocumentCache) -> bool:
+    try:
+        node = get_operation_ast(documents.parse(operation.query), operation.operation_name)
+    except (GraphQLError, RecursionError):
+        return False
+    return node is not None and node.operation is OperationType.SUBSCRIPTION
+
+
+def _problem_of(message: object) -> str | None:
+    """Why a message is none of the protocol; None when its form is right."""
+    if not isinstance(message, dict):
+        return "A message must be an object"
+    if not isinstance(message.get("type"), str):
+        return "A message must have a type"
+    if message["type"] == "subscribe":
+        return _problem_of_subscribe(message)
+    if message["type"] == "complete" and not isinstance(message.get("id"), str):
+        return "A complete message must have an id"
+    return None
+
+
+def _problem_of_subscribe(message: Mapping[str, Any]) -> str | None:
+    payload = message.get("payload")
+    if not isinstance(message.get("id"), str) or not message["id"]:
+        return "A subscribe message must have an id"
+    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+        return "A subscribe message must have a payload with a query"
+    if not isinstance(payload.get("variables"), dict | None):
+        return "The variables must be an object"
+    if not isinstance(payload.get("operationName"), str | None):
+        return "The operationName must be a string"
+    return None
