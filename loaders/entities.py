@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from collections.abc import Mapping as MappingType
 
 import polars as pl
 
@@ -12,6 +13,7 @@ from loaders.mapping import Mapping, Pick
 from loaders.problems import LINE, gathered, no_problems, problems
 from loaders.staging import Stage, canonical_schema
 
+Known = MappingType[str, Collection[str]]
 _MERGED = frozenset({"price", "price_minor"})
 
 
@@ -86,7 +88,7 @@ def _picked(column: str, pick: Pick) -> pl.Expr:
 
 
 def reject_unknown(
-    rows: pl.DataFrame, table: str, known: dict[str, Collection[str]]
+    rows: pl.DataFrame, table: str, known: Known
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows whose references are known, and problems naming the references that are not.
 

@@ -22,6 +22,7 @@ UPDATED = "updated"
 PRESENT = "already there"
 DUPLICATE = "duplicate dropped"
 NOT_AN_OFFER = "not an offer"
+LOOKED_UP = "looked up"
 CANCELLED = "cancellation matched"
 PARTLY = "cancellation partly matched"
 UNMATCHED = "cancellation unmatched"
@@ -119,6 +120,10 @@ class LineBook:
         first = problems.unique(LINE, keep="first", maintain_order=True)
         for (reason,), group in first.partition_by("reason", as_dict=True).items():
             self.drop(group[LINE], f"{REJECTED}{reason}")
+
+    def open_lines(self) -> Lines:
+        """The lines that have no disposition yet."""
+        return np.flatnonzero(self._state[: self.total] == 0)
 
     def usable(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The staged rows whose line has not been dropped since."""

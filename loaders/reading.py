@@ -13,6 +13,7 @@ import polars as pl
 from core.currencies import MINOR_DIGITS
 from core.errors import InputError
 from core.progress import Progress
+from core.pseudonyms import pseudonym
 from loaders.batches import ROW, Batch, Options
 from loaders.canonical import CANCELLATIONS, TABLES, Kind
 from loaders.checks import checks_of
@@ -45,6 +46,7 @@ class Reader:
     book: LineBook
     quality: Quality
     now: datetime
+    pseudonym_key: str = ""
     found: list[pl.DataFrame] = field(default_factory=list)
 
     def read_source(self, name: str, paths: Sequence[Path], progress: Progress) -> None:
@@ -197,8 +199,19 @@ class Reader:
             for refusal in (*refusals, *more):
                 found.append(_found(refusal, lines, cells, table, column.name))
             typed[column.name] = series
+        self._hide(table, typed)
         schema = canonical_schema(table)
         return pl.DataFrame([typed[name].cast(dtype).alias(name) for name, dtype in schema.items()])
+
+    def _hide(self, table: str, typed: dict[str, pl.Series]) -> None:
+        """Put keyed hashes in place of what the mapping pseudonymises, references included."""
+        for column in TABLES[table].columns:
+            names = {f"{table}.{column.name}", f"{column.refers}.id"}
+            if names & set(self.mapping.pseudonymise) and column.name in typed:
+                cells = typed[column.name].cast(pl.String)
+                known = cells.drop_nulls().unique()
+                hashed = [pseudonym(value, self.pseudonym_key) for value in known]
+                typed[column.name] = cells.replace(known, pl.Series(hashed, dtype=pl.String))
 
     def _standing_in(self, kind: Kind) -> ColumnRule | None:
         if kind is Kind.CURRENCY and self.mapping.currency is not None:

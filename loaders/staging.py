@@ -46,13 +46,18 @@ class Stage:
             path = self._folder / table / f"{number:06d}.parquet"
             yield pl.read_parquet(path, columns=list(columns) if columns else None)
 
-    def whole(self, table: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """All rows of a canonical table, or some of its columns, in the order put in."""
-        parts = list(self.parts(table, columns))
+    def whole(
+        self, table: str, columns: Sequence[str] | None = None, *, name: str | None = None
+    ) -> pl.DataFrame:
+        """All rows of a canonical table, or some of its columns, in the order put in.
+
+        ``name`` is what they were put in under, where that is not the table's own.
+        """
+        parts = list(self.parts(name or table, columns))
         if parts:
             return pl.concat(parts)
         schema = canonical_schema(table)
-        return pl.DataFrame(schema={name: schema[name] for name in columns or schema})
+        return pl.DataFrame(schema={key: schema[key] for key in columns or schema})
 
     def has(self, table: str) -> bool:
         """Whether the table has rows."""
