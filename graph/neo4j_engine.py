@@ -61,7 +61,9 @@ class Neo4jEngine:
             )
             engine = cls(driver, uri, database)
             try:
-                await engine.read(Query("connect", "RETURN 1 AS one"))
+                # Outside the driver's retries: who opens wants to know at once.
+                async with engine._session(READ_ACCESS) as session:
+                    await (await session.run("RETURN 1")).consume()
             except BaseException:
                 await driver.close()
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -104,7 +105,7 @@ async def test_rows_of_rows_can_be_written(engine: GraphEngine) -> None:
         "RETURN o.id AS offer_id, c.id AS id, part.name AS name ORDER BY id",
         ("rows",),
     )
-    parts = [{"id": "c1", "name": None}, {"id": "c2", "name": "n"}]
+    parts: list[dict[str, Any]] = [{"id": "c1", "name": None}, {"id": "c2", "name": "n"}]
     rows = await write(engine, query, rows=[{"id": "a", "parts": parts}, {"id": "b", "parts": []}])
     assert rows == [{"offer_id": "a", **part} for part in parts]
 
@@ -286,7 +287,7 @@ async def test_writers_cancelled_at_any_step_leave_all_or_nothing(engine: GraphE
         await transaction.run(WRITE_OFFERS, {"rows": [offer(f"{key}-2")]})
 
     for step in range(12):
-        task = asyncio.create_task(engine.write(lambda t, key=f"{step:02}": work(t, key)))
+        task = asyncio.create_task(engine.write(partial(work, key=f"{step:02}")))
         for _ in range(step):
             await asyncio.sleep(0.001)
         task.cancel()
