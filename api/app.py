@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import AsyncExitStack, asynccontextmanager
+from signal import SIGINT, SIGTERM
+from socket import socket
+from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,12 +25,12 @@ from api.schema import build_schema
 from api.websocket_endpoint import MAX_MESSAGE_CHARACTERS, WebSocketEndpoint
 from core.errors import SettingsError
 from core.settings import Environment, Settings
+from graph.embedded_engine import EmbeddedEngine
 from graph.open import open_engine
 from graph.store import GraphStore
 from matching.service import Clock, MatchingService, utc_now
 
 GRACE_SECONDS = 8
-logger = logging.getLogger("offerpath.api")
 
 
 def create_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
@@ -103,9 +105,10 @@ async def ready(request: Request) -> Response:
 
 
 def run_server(settings: Settings, on_started: Callable[[str], None] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; running requests then get 8 seconds to finish.
+    """Serve until SIGINT or SIGTERM, then return.
 
-    Sockets close with 1012. There is one process: the embedded graph has one owner.
+    Running requests get 8 seconds to finish, sockets close with 1012. There is one process: the
+    embedded graph has one owner.
 
     Args:
         settings: where to listen, among others.
@@ -113,9 +116,17 @@ def run_server(settings: Settings, on_started: Callable[[str], None] | None = No
 
     Raises:
         SettingsError: when the settings would open the API to other machines.
+        OfferpathError: when the graph cannot be opened.
     """
     check_exposure(settings)
-    _Server(_server_config(settings), on_started).run()
+    server = Server(settings, on_started)
+    # uvicorn raises the signal again when it has ended: by then there is nothing left to do.
+    before = {number: signal.signal(number, _ignore) for number in (SIGINT, SIGTERM)}
+    try:
+        server.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def check_exposure(settings: Settings) -> None:
@@ -133,34 +144,74 @@ def check_exposure(settings: Settings) -> None:
         )
 
 
-def _server_config(settings: Settings) -> uvicorn.Config:
+class Server(uvicorn.Server):
+    """uvicorn with this service's limits; owns the services from before to after its port.
+
+    Args:
+        settings: where to listen; port 0 is the system's choice.
+        on_started: called with the server's URL once it answers.
+        clock: of the services.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        on_started: Callable[[str], None] | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.app = create_app(settings, clock)
+        super().__init__(_server_config(settings, self.app))
+        self.url = ""
+        self._settings = settings
+        self._clock = clock
+        self._on_started = on_started
+        self._open = AsyncExitStack()
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Open the services, then the port, then tell.
+
+        Raises:
+            OfferpathError: when a service cannot be opened.
+        """
+        opened = open_services(self._settings, self._clock)
+        services = await self._open.enter_async_context(opened)
+        self.app.state.services = services
+        try:
+            await super().startup(sockets)
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
+            if isinstance(services.store.engine, EmbeddedEngine):
+                services.store.engine.announce(self.url)
+        except BaseException:
+            await self._open.aclose()
+            raise
+        if self._on_started is not None:
+            self._on_started(self.url)
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Close the port, let running requests finish, then close the services."""
+        try:
+            await super().shutdown(sockets)
+        finally:
+            await self._open.aclose()
+
+
+def _server_config(settings: Settings, app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
+        lifespan="off",  # the server owns the services itself, so that failures keep their type
         workers=1,
         log_level=settings.log_level.lower(),
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
         ws_max_size=MAX_MESSAGE_CHARACTERS * 4,
-        ws_max_queue=32,
         ws_ping_interval=20,
         ws_ping_timeout=20,
         server_header=False,
     )
 
 
-class _Server(uvicorn.Server):
-    """Says where it listens once it does: the port may be the system's choice."""
-
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[str], None] | None) -> None:
-        super().__init__(config)
-        self._on_started = on_started
-
-    async def startup(self, sockets: list[Any] | None = None) -> None:
-        """Open the services and the port, then tell."""
-        await super().startup(sockets)
-        if self._on_started is not None and not self.should_exit:
-            port = self.servers[0].sockets[0].getsockname()[1]
-            host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
-            self._on_started(f"http://{host}:{port}/graphql")
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """The server has ended in order; the signal has nothing more to say."""

@@ -274,7 +274,8 @@ def _check_shape(document: DocumentNode) -> None:
 
 def _definition(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
     if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
-        return parent.fields.get(name)
+        fields: Mapping[str, GraphQLField] = parent.fields
+        return fields.get(name)
     return None
 
 

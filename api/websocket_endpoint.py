@@ -148,7 +148,8 @@ class WebSocketEndpoint(GraphQL[RequestContext, None]):
             context.require_principal()
         except UnauthenticatedError as error:
             raise ConnectionRejectionError from error
-        return UNSET
+        nothing_to_say: UnsetType = UNSET
+        return nothing_to_say
 
 
 def _is_subscription(operation: Operation[RequestContext, None], documents: DocumentCache) -> bool:
