@@ -7,6 +7,7 @@ colours are readable on white and on near-black (Okabe and Ito's palette, slight
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from itertools import cycle
@@ -77,7 +78,7 @@ def bars(title: str, labels: Sequence[str], values: Numbers, x_label: str = "") 
     axes.bar_label(drawn, [_short(value) for value in heights], padding=3, fontsize=9)
     axes.set_yticks(places, [_clip(label) for label in labels])
     axes.invert_yaxis()
-    axes.margins(x=0.15)
+    axes.margins(x=0.2)
     _finish(axes, x_label=x_label, grid="x")
     return figure
 
@@ -94,7 +95,9 @@ def grouped_bars(
         colour = COLOURS[order % len(COLOURS)]
         axes.bar(places + offset, np.asarray(values), width * 0.92, color=colour, label=name)
     axes.set_xticks(places, [_clip(group) for group in groups])
-    _finish(axes, y_label=y_label, legend=True)
+    if all(np.nanmin(np.asarray(values), initial=0) >= 0 for values in series.values()):
+        axes.set_ylim(bottom=0)
+    _finish(axes, y_label=y_label, legend=bool(series))
     return figure
 
 
@@ -118,7 +121,7 @@ def learning_curve(
         if best is not None:
             axes.axvline(best, color=GRID, linestyle="--", linewidth=1)
         _finish(axes, y_label=name)
-    panels[0].set_title(title, fontsize=12, loc="left")
+    panels[0].set_title(_clip(title, 54), fontsize=12, loc="left")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[-1].set_xlabel(y_label or "step")
     return figure
@@ -151,7 +154,7 @@ def _canvas(title: str, alternative: str, height: float = 3.4) -> tuple[Figure, 
     figure = Figure(figsize=(6.0, height), layout="constrained")
     figure.set_label(alternative)
     axes = figure.subplots()
-    axes.set_title(title, fontsize=12, loc="left")
+    axes.set_title(_clip(title, 54), fontsize=12, loc="left")
     return figure, axes
 
 
@@ -164,14 +167,22 @@ def _finish(
     axes.grid(axis="x" if grid == "x" else "y", color=GRID, alpha=0.35, linewidth=0.6)
     axes.set_axisbelow(True)
     if legend:
-        axes.legend(frameon=False, fontsize=9, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.1))
+        longest = max(len(str(text)) for text in axes.get_legend_handles_labels()[1])
+        columns = 3 if longest <= 14 else 2 if longest <= 26 else 1
+        axes.legend(
+            frameon=False, fontsize=9, ncols=columns, loc="upper left", bbox_to_anchor=(0, -0.1)
+        )
     value_axis = axes.xaxis if grid == "x" else axes.yaxis
     if value_axis.get_scale() == "linear":
-        value_axis.set_major_locator(MaxNLocator(nbins=5 if grid == "x" else 7))
+        value_axis.set_major_locator(MaxNLocator(nbins=4 if grid == "x" else 7))
     value_axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
 
 
 def _short(value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    if abs(value) >= 1_000_000:
+        return f"{value / 1e6:,.4g} M"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 

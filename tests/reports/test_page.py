@@ -132,3 +132,24 @@ def test_a_failed_write_leaves_the_old_page(tmp_path: Path) -> None:
         write_page(path, "New", "", [Section("S", table=(["a"], [[]]))])
     assert "Old" in path.read_text(encoding="utf-8")
     assert [entry.name for entry in path.parent.iterdir()] == ["page.html"]
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        figures.bars("None", [], []),
+        figures.bars("Long " * 40, ["a label without end " * 20] * 40, range(40)),
+        figures.lines_over_time("None", [], {"kept": []}),
+        figures.lines_over_time("One day", [date(2024, 1, 1)], {"kept": [0]}),
+        figures.grouped_bars("None", [], {}),
+        figures.learning_curve("None", [], {}),
+        figures.calibration("None", [], []),
+        figures.histogram("Same", [0, 0, 0]),
+        figures.histogram("Nothing positive", [0, -1, float("nan")], log_x=True),
+        figures.histogram("Far apart", [1e-9, 1e12], log_x=True),
+    ],
+    ids=lambda figure: str(figure.get_label())[:20],
+)
+def test_poor_data_still_makes_a_page(figure: Figure) -> None:
+    page = _Page(render_page("T", "", [Section("S", figures=[figure])]))
+    assert page.of("svg")[0]["aria-label"] == figure.get_label()
