@@ -175,11 +175,16 @@ def read_parquet(path: Path, plain: Path, batch_rows: int) -> Iterator[Batch]:
 
 def _check_types(path: Path, schema: Any) -> None:
     for column in schema:
-        if pa.types.is_nested(column.type) and not pa.types.is_list(column.type):
+        if pa.types.is_nested(column.type) and not _is_list(column.type):
             raise InputError(
                 f"{path}: column {column.name} is of type {column.type}.",
                 mend="Flatten it into columns of text, numbers or times.",
             )
+
+
+def _is_list(kind: Any) -> bool:
+    # Polars writes large lists, others plain ones.
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
 
 
 def _parquet_batch(table: Any, done: int) -> Batch:
