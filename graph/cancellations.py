@@ -25,6 +25,7 @@ from graph.session import (
     GraphSession,
     InputRow,
     Outcome,
+    lock_rows,
     read_pending,
     run_ids,
     run_rows,
@@ -109,9 +110,9 @@ class _Cancelling:
         buyer_ids = sorted({buyer for buyer, _ in pairs})
         offer_ids = sorted({offer for _, offer in pairs})
         # Locks first, then what they protect.
-        self.buyers = {row["id"] for row in await run_ids(tx, "lock_buyers", buyer_ids)}
-        offers = await run_ids(tx, "lock_offers", offer_ids)
-        self.stock_before = {row["id"]: row["availableQuantity"] for row in offers}
+        self.buyers = set(await lock_rows(tx, "buyers", buyer_ids, self.now))
+        offers = await lock_rows(tx, "offers", offer_ids, self.now)
+        self.stock_before = {key: row["availableQuantity"] for key, row in offers.items()}
         self.stock = dict(self.stock_before)
         parameters = {"buyerIds": buyer_ids, "offerIds": offer_ids}
         lines = await tx.run(load_query("lines_of_pairs"), parameters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from core.entities import (
     EventType,
@@ -15,7 +16,7 @@ from core.entities import (
 )
 from graph.engine import Transaction
 from graph.queries import load_query
-from graph.session import CATEGORIES_COUNTER, EventDraft, GraphSession, Outcome, run_ids
+from graph.session import CATEGORIES_COUNTER, EventDraft, GraphSession, Outcome, lock_rows, run_ids
 
 _DELETED, _UNCHANGED, _FAILED = RowStatus.DELETED, RowStatus.UNCHANGED, RowStatus.FAILED
 
@@ -84,9 +85,10 @@ class EntityDeletes(GraphSession):
         An unknown offer fails with NOT_FOUND. One OFFER_WITHDRAWN each.
         """
         wanted = list(ids)
+        now = self.clock()
 
         async def work(tx: Transaction) -> Outcome:
-            return await _withdraw(tx, wanted)
+            return await _withdraw(tx, wanted, now)
 
         return await self.commit("delete_offers", wanted, work, idempotency)
 
@@ -128,9 +130,10 @@ async def _delete_categories(tx: Transaction, ids: Sequence[str]) -> Outcome:
     return Outcome(tuple(results), tuple(events))
 
 
-async def _withdraw(tx: Transaction, ids: Sequence[str]) -> Outcome:
+async def _withdraw(tx: Transaction, ids: Sequence[str], now: datetime) -> Outcome:
     unique = sorted(set(ids))
-    status = {row["id"]: row["status"] for row in await run_ids(tx, "lock_offers", unique)}
+    locked = await lock_rows(tx, "offers", unique, now)
+    status = {key: row["status"] for key, row in locked.items()}
     gone: list[str] = []
     results = []
     for key in ids:

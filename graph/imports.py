@@ -181,7 +181,7 @@ class Imports(GraphSession):
             finished = {"id": batch_id, "finishedAt": now, "summary": _json(summary)}
             # Finished first, so that the changes may refer to what the import brought.
             await tx.run(load_query("finish_batch"), {**finished, "seq": 0})
-            await _apply(tx, updates)
+            await _apply(tx, updates, now)
             event = EventDraft(EventType.IMPORT_FINISHED, payload={"batchId": batch_id})
             seq = await append_events(tx, (event,), self.graph_id, now)
             await tx.run(load_query("finish_batch"), {**finished, "seq": seq})
@@ -314,7 +314,7 @@ class Imports(GraphSession):
         return await self.engine.write(work)
 
 
-async def _apply(tx: Transaction, updates: ImportUpdates) -> None:
+async def _apply(tx: Transaction, updates: ImportUpdates, now: datetime) -> None:
     kinds = (
         (BUYERS, updates.buyers),
         (VENDORS, updates.vendors),
@@ -324,7 +324,7 @@ async def _apply(tx: Transaction, updates: ImportUpdates) -> None:
     for kind, rows in kinds:
         if not rows:
             continue
-        outcome = await Upserts(kind).apply(tx, rows)
+        outcome = await Upserts(kind, now).apply(tx, rows)
         for result in outcome.rows:
             if result.status is RowStatus.FAILED and result.error is not None:
                 raise InputError(

@@ -22,6 +22,7 @@ from graph.session import (
     GraphSession,
     InputRow,
     Outcome,
+    lock_rows,
     read_pending,
     run_ids,
     run_rows,
@@ -66,10 +67,11 @@ class InteractionWrites(GraphSession):
         a row that is wrong or a category named twice (``field`` starts with the row's number).
         """
         given = [dict(row) for row in preferences]
+        now = self.clock()
 
         async def work(tx: Transaction) -> Outcome:
             try:
-                return await _replace(tx, buyer_id, given)
+                return await _replace(tx, buyer_id, given, now)
             except RowProblemError as problem:
                 return Outcome((RowResult(buyer_id, RowStatus.FAILED, problem.error),))
 
@@ -119,7 +121,7 @@ class _Recording:
         if not rows:
             return
         buyers, offers = ({row[name] for row in rows} for name in ("buyer_id", "offer_id"))
-        self.buyers = {row["id"] for row in await run_ids(tx, "lock_buyers", sorted(buyers))}
+        self.buyers = set(await lock_rows(tx, "buyers", sorted(buyers), self.now))
         self.offers = {row["id"] for row in await run_ids(tx, "visible_offers", sorted(offers))}
         pending = await read_pending(tx)
         for kind in sorted({row["kind"] for row in rows}):
@@ -163,7 +165,9 @@ def _draft(kind: str, line: Values) -> EventDraft:
     )
 
 
-async def _replace(tx: Transaction, buyer_id: str, rows: Sequence[InputRow]) -> Outcome:
+async def _replace(
+    tx: Transaction, buyer_id: str, rows: Sequence[InputRow], now: datetime
+) -> Outcome:
     wanted: dict[str, Values] = {}
     for number, row in enumerate(rows):
         values = _check_preference(number, row)
@@ -171,7 +175,7 @@ async def _replace(tx: Transaction, buyer_id: str, rows: Sequence[InputRow]) -> 
             message = f"Category {values['category_id']!r} is named twice."
             raise RowProblemError("BAD_INPUT", message, str(number), "category_id")
         wanted[values["category_id"]] = values
-    if not await run_ids(tx, "lock_buyers", [buyer_id]):
+    if not await lock_rows(tx, "buyers", [buyer_id], now):
         raise RowProblemError("NOT_FOUND", f"There is no buyer {buyer_id!r}.", "buyer_id")
     found = {row["id"] for row in await run_ids(tx, "visible_categories", sorted(wanted))}
     for number, category in enumerate(wanted):

@@ -18,6 +18,7 @@ from graph.session import (
     GraphSession,
     InputRow,
     Outcome,
+    lock_rows,
     read_pending,
     run_ids,
     run_rows,
@@ -120,9 +121,9 @@ class _Recording:
     async def _load(self, tx: Transaction, rows: Sequence[Values]) -> None:
         buyer_ids = sorted({row["buyer_id"] for row in rows})
         offer_ids = sorted({row["offer_id"] for row in rows})
-        self.buyers = {row["id"] for row in await run_ids(tx, "lock_buyers", buyer_ids)}
-        offers = await run_ids(tx, "lock_offers", offer_ids)
-        self.stock_before = {row["id"]: row["availableQuantity"] for row in offers}
+        self.buyers = set(await lock_rows(tx, "buyers", buyer_ids, self.now))
+        offers = await lock_rows(tx, "offers", offer_ids, self.now)
+        self.stock_before = {key: row["availableQuantity"] for key, row in offers.items()}
         self.stock = dict(self.stock_before)
         if not rows:
             return

@@ -147,6 +147,17 @@ async def run_ids(tx: Transaction, name: str, ids: Sequence[str]) -> list[dict[s
     return await tx.run(load_query(name), {"ids": list(ids)}) if ids else []
 
 
+async def lock_rows(
+    tx: Transaction, plural: str, ids: Sequence[str], now: datetime
+) -> dict[str, dict[str, Any]]:
+    """Lock the buyers or offers with these sorted ids until the commit; those found, by id."""
+    if not ids:
+        return {}
+    parameters = {"ids": list(ids), "now": now}
+    rows = await tx.run(load_query(f"lock_{plural}"), parameters)
+    return {row["id"]: row for row in rows}
+
+
 async def read_pending(tx: Transaction) -> frozenset[str]:
     """Ids of the imports that are not finished."""
     return frozenset(str(row["id"]) for row in await tx.run(load_query("pending_batches")))

@@ -90,14 +90,17 @@ _PLACE = {"latitude": _FLOAT, "longitude": _FLOAT}
 
 BUYER = _table(
     "Buyer", id=_STRING, name=_STRING, kind=_STRING, country=_STRING, **_PLACE,
-    createdAt=_TIME, batchId=_STRING,
+    createdAt=_TIME, touchedAt=_TIME, batchId=_STRING,
 )  # fmt: skip
-VENDOR = _table("Vendor", id=_STRING, name=_STRING, country=_STRING, **_PLACE, batchId=_STRING)
+VENDOR = _table(
+    "Vendor", id=_STRING, name=_STRING, country=_STRING, **_PLACE, touchedAt=_TIME,
+    batchId=_STRING,
+)  # fmt: skip
 CATEGORY = _table("Category", id=_STRING, name=_STRING, batchId=_STRING)
 OFFER = _table(
     "Offer", id=_STRING, title=_STRING, description=_STRING, priceMinor=_INT, currency=_STRING,
     availableQuantity=_INT, status=_STRING, validFrom=_TIME, validTo=_TIME, **_PLACE,
-    createdAt=_TIME, batchId=_STRING,
+    createdAt=_TIME, touchedAt=_TIME, batchId=_STRING,
 )  # fmt: skip
 EVENT = _table(
     "Event", id=_STRING, seq=_INT, type=_STRING, buyerId=_STRING, offerId=_STRING,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from core.entities import (
@@ -63,8 +64,9 @@ class _State:
 class Upserts:
     """Applies rows of one kind inside a transaction."""
 
-    def __init__(self, kind: EntityKind) -> None:
+    def __init__(self, kind: EntityKind, now: datetime) -> None:
         self.kind = kind
+        self.now = now
         self.links = kind.links()
         self._claim_id = f"claim-{uuid.uuid4().hex}"
 
@@ -89,7 +91,8 @@ class Upserts:
             return {}
         pending = await read_pending(tx) | {self._claim_id}
         query = load_query(f"claim_{self.kind.plural}")
-        found = await tx.run(query, {"ids": ids, "claim": self._claim_id})
+        claim = {"ids": ids, "claim": self._claim_id, "now": self.now}
+        found = await tx.run(query, {name: claim[name] for name in query.parameters})
         linked = await self.links.load(tx, ids)
         return {row["id"]: self._state(row, pending, linked) for row in found}
 
@@ -251,8 +254,9 @@ class EntityUpserts(GraphSession):
         self, kind: EntityKind, rows: Sequence[InputRow], idempotency: IdempotencyKey | None
     ) -> WriteResult:
         given = [dict(row) for row in rows]
+        now = self.clock()
 
         async def work(tx: Transaction) -> Outcome:
-            return await Upserts(kind).apply(tx, given)
+            return await Upserts(kind, now).apply(tx, given)
 
         return await self.commit(f"upsert_{kind.plural}", given, work, idempotency)

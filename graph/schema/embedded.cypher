@@ -1,17 +1,17 @@
 // Tables of the embedded engine; they are those of graph/tables.py.
 CREATE NODE TABLE IF NOT EXISTS Buyer(
     id STRING PRIMARY KEY, name STRING, kind STRING, country STRING, latitude DOUBLE,
-    longitude DOUBLE, createdAt TIMESTAMP, batchId STRING
+    longitude DOUBLE, createdAt TIMESTAMP, touchedAt TIMESTAMP, batchId STRING
 );
 CREATE NODE TABLE IF NOT EXISTS Vendor(
     id STRING PRIMARY KEY, name STRING, country STRING, latitude DOUBLE, longitude DOUBLE,
-    batchId STRING
+    touchedAt TIMESTAMP, batchId STRING
 );
 CREATE NODE TABLE IF NOT EXISTS Category(id STRING PRIMARY KEY, name STRING, batchId STRING);
 CREATE NODE TABLE IF NOT EXISTS Offer(
     id STRING PRIMARY KEY, title STRING, description STRING, priceMinor INT64, currency STRING,
     availableQuantity INT64, status STRING, validFrom TIMESTAMP, validTo TIMESTAMP,
-    latitude DOUBLE, longitude DOUBLE, createdAt TIMESTAMP, batchId STRING
+    latitude DOUBLE, longitude DOUBLE, createdAt TIMESTAMP, touchedAt TIMESTAMP, batchId STRING
 );
 CREATE NODE TABLE IF NOT EXISTS Event(
     id STRING PRIMARY KEY, seq INT64, type STRING, buyerId STRING, offerId STRING,
