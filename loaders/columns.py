@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 
+from loaders.batches import LIST_MARK
 from loaders.convert import Refusal, as_text
 from loaders.mapping import ColumnRule, Condition
 
@@ -41,7 +43,17 @@ class Columns:
             series = _divided(series, source_column(rule.divide_by, batch))
         if not self._has_steps(rule):
             return series, []
-        text = as_text(series)
+        text, refusals = self._stepped(rule, as_text(series))
+        if rule.default is not None:
+            text = text.fill_null(rule.default)
+        if rule.otherwise is None:
+            return text, refusals
+        others, more = self.cells(rule.otherwise, batch)
+        empty = text.is_null()
+        more = [replace(each, mask=each.mask & empty) for each in more]
+        return text.zip_with(~empty, as_text(others)), [*refusals, *more]
+
+    def _stepped(self, rule: ColumnRule, text: pl.Series) -> tuple[pl.Series, list[Refusal]]:
         text = text.set(text.is_in(pl.Series(rule.empty, dtype=pl.String).implode()), None)
         for old, new in rule.replace.items():
             text = text.str.replace_all(old, new, literal=True)
@@ -49,14 +61,10 @@ class Columns:
             text = text.str.extract(rule.extract, 1 if "(" in rule.extract else 0)
         if rule.case is not None:
             text = getattr(text.str, f"to_{rule.case}case")()
-        if rule.category:
-            text = self.category_name(text)
         refusals: list[Refusal] = []
         if rule.lookup is not None:
             text, refusals = self._looked_up(text, rule)
-        if rule.default is not None:
-            text = text.fill_null(rule.default)
-        return text, refusals
+        return (self.category_name(text) if rule.category else text), refusals
 
     def category_name(self, text: pl.Series) -> pl.Series:
         """Lower case, single spaces, synonyms replaced: the one way a category is spelt."""
@@ -77,29 +85,40 @@ class Columns:
             return pl.Series([rule.value]).new_from_index(0, batch.height)
         if rule.levels is not None:
             paths = self.category_paths(rule.levels, batch)
-            return (
-                pl.DataFrame({str(i): path for i, path in enumerate(reversed(paths))})
-                .select(pl.coalesce(pl.all()))
-                .to_series()
-            )
+            deepest = pl.DataFrame({str(i): path for i, path in enumerate(reversed(paths))})
+            # One item, whatever separators the names of the levels hold.
+            return LIST_MARK + deepest.select(pl.coalesce(pl.all())).to_series()
         assert rule.template is not None
         return _filled_in(rule.template, batch)
 
     def _looked_up(self, text: pl.Series, rule: ColumnRule) -> tuple[pl.Series, list[Refusal]]:
-        table = self._lookups[rule.lookup or ""]
-        old = pl.Series(list(table), dtype=pl.String)
-        new = pl.Series(list(table.values()), dtype=pl.String)
-        found = text.replace_strict(old, new, default=None, return_dtype=pl.String)
-        missing = text.is_not_null() & ~text.is_in(old.implode())
-        if rule.default is not None or not missing.any():
+        found = self.looked_up(text, rule.lookup or "")
+        missing = text.is_not_null() & found.is_null()
+        if rule.default is not None or rule.otherwise is not None or not missing.any():
             return found.set(found == "", None), []
         mend = f"Add it to the lookup {rule.lookup!r}, or give the column a default."
-        return found.set(found == "", None), [Refusal(missing, "not-in-lookup", mend)]
+        return found.set(found == "", None), [Refusal(missing, "not-in-lookup", mend, text)]
+
+    def looked_up(self, text: pl.Series, lookup: str) -> pl.Series:
+        """What each text stands for in a lookup; null where it is not in it."""
+        table = self._lookups[lookup]
+        old = pl.Series(list(table), dtype=pl.String)
+        new = pl.Series(list(table.values()), dtype=pl.String)
+        return text.replace_strict(old, new, default=None, return_dtype=pl.String)
+
+    def holds(self, condition: Condition, batch: pl.DataFrame) -> pl.Series:
+        """For each row whether the condition holds; an empty cell passes only ``missing``."""
+        return holds(condition, self.tested(condition.column, condition.lookup, batch))
+
+    def tested(self, column: str, lookup: str | None, batch: pl.DataFrame) -> pl.Series:
+        """The cells that a condition tests: the source's, or what they stand for."""
+        cells = source_column(column, batch)
+        return cells if lookup is None else self.looked_up(as_text(cells), lookup)
 
     @staticmethod
     def _has_steps(rule: ColumnRule) -> bool:
         steps = (rule.empty, rule.replace, rule.extract, rule.case, rule.category, rule.lookup)
-        return any(steps) or rule.default is not None
+        return any(steps) or rule.default is not None or rule.otherwise is not None
 
 
 def source_column(name: str, batch: pl.DataFrame) -> pl.Series:
@@ -109,9 +128,8 @@ def source_column(name: str, batch: pl.DataFrame) -> pl.Series:
     return pl.Series(name, [None] * batch.height, dtype=pl.String)
 
 
-def holds(condition: Condition, batch: pl.DataFrame) -> pl.Series:
-    """For each row whether the condition holds; an empty cell passes only ``missing = true``."""
-    series = source_column(condition.column, batch)
+def holds(condition: Condition, series: pl.Series) -> pl.Series:
+    """For each cell whether the condition holds; an empty cell passes only ``missing = true``."""
     if condition.missing is not None:
         return as_text(series).is_null() == pl.Series([condition.missing])
     if condition.equals is not None:

@@ -33,6 +33,7 @@ class Manner:
     Attributes:
         now: times later than a day after it are refused.
         digits: minor-unit digits of each row's currency, null where there is none.
+        last_day: a day given is the last one that counts: it stands for the midnight after it.
     """
 
     now: datetime
@@ -40,15 +41,20 @@ class Manner:
     formats: tuple[str, ...] = ()
     round: bool = False
     digits: pl.Series | None = None
+    last_day: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Rows that a check refuses (mask of the batch's length)."""
+    """Rows that a check refuses (mask of the batch's length).
+
+    ``values`` are the cells to show, where they are not the ones that were converted.
+    """
 
     mask: pl.Series
     reason: str
     mend: str
+    values: pl.Series | None = None
 
 
 Converted = tuple[pl.Series, list[Refusal]]
@@ -204,6 +210,8 @@ def _money(series: pl.Series, column: Column, manner: Manner) -> Converted:
 def _time(series: pl.Series, column: Column, manner: Manner) -> Converted:
     filled = ~_blank(series)
     naive, offset = _clock(series, manner)
+    if manner.last_day:
+        naive = naive.dt.truncate("1d").dt.offset_by("1d")
     frame = pl.DataFrame({"naive": naive, "offset": offset}).with_columns(
         pl.col("naive")
         .dt.replace_time_zone(manner.zone, ambiguous="earliest", non_existent="null")

@@ -66,6 +66,12 @@ def detect_mapping(data: Path | Sequence[Path]) -> Mapping:
     )
 
 
+def has_files(folder: Path, mapping: Mapping) -> bool:
+    """Whether the folder has a file of any of the mapping's sources."""
+    globs = [glob for source in mapping.sources.values() for glob in source.files]
+    return any(path.match(glob) for path in _given_files(folder) for glob in globs)
+
+
 @functools.cache
 def canonical_mapping(currency: str | None = None, pseudonymise: tuple[str, ...] = ()) -> Mapping:
     """The mapping of the canonical files: every column is itself, every id stands once."""

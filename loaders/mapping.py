@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import InputError
-from loaders.canonical import ENTITIES, FACTS, TABLES
+from loaders.canonical import ENTITIES, FACTS, TABLES, Kind, TableSpec
 
 SHIPPED = Path(__file__).parent / "mappings"
 Scalar = str | int | float | bool
@@ -65,9 +65,13 @@ Zone = Annotated[str, BeforeValidator(_zone)]
 
 
 class Condition(_Part):
-    """A test of one source column; exactly one test besides ``column``."""
+    """A test of one source column; exactly one test besides ``column`` and ``lookup``.
+
+    With ``lookup`` the test is made on what the cell stands for there.
+    """
 
     column: str
+    lookup: str | None = None
     missing: bool | None = None
     equals: Annotated[list[Scalar] | None, BeforeValidator(_listed)] = None
     matches: Regex | None = None
@@ -95,6 +99,7 @@ class NotOffers(_Part):
     """Codes and patterns of lines that are charges, postage and the like, not offers."""
 
     column: str
+    lookup: str | None = None
     codes: list[str] = []
     patterns: list[Regex] = []
 
@@ -128,12 +133,14 @@ class ColumnRule(_Part):
     replace: dict[str, str] = {}
     extract: Regex | None = None
     case: Literal["lower", "upper", "title"] | None = None
-    category: bool = False
     lookup: str | None = None
+    category: bool = False
     default: str | None = None
+    otherwise: ColumnRule | None = None
     round: bool = False
     formats: Annotated[Texts | None, Field(alias="format")] = None
     time_zone: Zone | None = None
+    last_day: bool = False
     pick: Pick = Pick.LAST
 
     @model_validator(mode="before")
@@ -201,10 +208,19 @@ class Mapping(_Part):
             if table not in ENTITIES or column not in ("id", "name"):
                 raise ValueError(f"pseudonymise: {text!r} is not like buyers.id or buyers.name")
         for name, source in self.sources.items():
-            for item in source.filters:
-                if unknown := set(item.tables or ()) - set(self.tables):
-                    raise ValueError(f"sources.{name}.filters: no table {sorted(unknown)[0]!r}")
+            self._check_source(name, source)
         return self
+
+    def _check_source(self, name: str, source: Source) -> None:
+        for item in source.filters:
+            if unknown := set(item.tables or ()) - set(self.tables):
+                raise ValueError(f"sources.{name}.filters: no table {sorted(unknown)[0]!r}")
+        tests: list[Condition | NotOffers] = [*source.filters, *source.not_offers]
+        if source.cancellation is not None:
+            tests.append(source.cancellation)
+        for test in tests:
+            if test.lookup is not None and test.lookup not in self.lookups:
+                raise ValueError(f"sources.{name}: there is no lookup {test.lookup!r}")
 
     def _check_rule(self, table: str, rule: TableRule) -> None:
         spec = TABLES[table]
@@ -218,8 +234,7 @@ class Mapping(_Part):
             if name not in spec.names:
                 known = ", ".join(spec.names)
                 raise ValueError(f"tables.{table}.columns.{name}: no such column ({known})")
-            if column.lookup is not None and column.lookup not in self.lookups:
-                raise ValueError(f"tables.{table}.columns.{name}.lookup: no {column.lookup!r}")
+            _check_column(f"tables.{table}.columns.{name}", column, spec, name, self.lookups)
         for name in spec.key if table in ENTITIES or table == "preferences" else ():
             if name not in rule.columns:
                 raise ValueError(f"tables.{table}.columns.{name}: is missing")
@@ -241,6 +256,20 @@ class Mapping(_Part):
     def lookup_only(self, source: str) -> bool:
         """Whether a source is read for lookups alone."""
         return source not in self.main_tables
+
+
+def _check_column(
+    where: str, rule: ColumnRule, spec: TableSpec, name: str, lookups: dict[str, Lookup]
+) -> None:
+    kind = spec.column(name).kind
+    if rule.lookup is not None and rule.lookup not in lookups:
+        raise ValueError(f"{where}.lookup: there is no lookup {rule.lookup!r}")
+    if rule.pick is Pick.MEDIAN and kind not in (Kind.INT, Kind.FLOAT, Kind.MONEY, Kind.TIME):
+        raise ValueError(f"{where}.pick: only numbers, amounts and times have a median")
+    if rule.pick is Pick.ALL and kind is not Kind.IDS:
+        raise ValueError(f"{where}.pick: all is for columns that hold several ids")
+    if rule.otherwise is not None:
+        _check_column(f"{where}.otherwise", rule.otherwise, spec, name, lookups)
 
 
 def load_mapping(path: Path) -> Mapping:

@@ -10,7 +10,7 @@ import polars as pl
 from loaders.canonical import ENTITIES, TABLES, Kind
 from loaders.entities import check_forest, entity_rows, reject_unknown
 from loaders.fact_planning import FactPlanner
-from loaders.lines import IMPORTED, PRESENT, UPDATED, LineBook
+from loaders.lines import IMPORTED, PRESENT, REJECTED, UPDATED, LineBook
 from loaders.mapping import Mapping
 from loaders.plan import Counts, Plan, Update
 from loaders.present import LABELS, Present
@@ -50,6 +50,7 @@ class Planner:
             return
         rows, wrong = entity_rows(table, self.mapping, self.stage, self.book)
         self._reject(wrong)
+        named = rows.select(LINE, "id")
         rows = await self._checked_references(table, rows)
         self._known[table] |= set(rows["id"].to_list())
         existing = await self.present.existing(LABELS[table], rows["id"].to_list())
@@ -60,7 +61,9 @@ class Planner:
         self.plan.updates[table] = changes
         new = rows.height - old.height
         self.plan.counts[table] = Counts(new, len(changes), old.height - len(changes))
-        self._settle_entities(table, existing, {change["id"] for change in changes})
+        reasons = gathered(self.found).unique(LINE, keep="first").select(LINE, "reason")
+        refused = dict(named.join(reasons, on=LINE).select("id", "reason").iter_rows())
+        self._settle_entities(table, existing, {change["id"] for change in changes}, refused)
 
     async def _checked_references(self, table: str, rows: pl.DataFrame) -> pl.DataFrame:
         if table == "categories":
@@ -118,18 +121,27 @@ class Planner:
         unsure = set(ids) - self._known[table]
         self._known[table] |= await self.present.existing(LABELS[table], unsure)
 
-    def _settle_entities(self, table: str, existing: set[str], changed: set[str]) -> None:
-        """Say what became of the lines that are about this table above all."""
+    def _settle_entities(
+        self, table: str, existing: set[str], changed: set[str], refused: dict[str, str]
+    ) -> None:
+        """Say what became of the lines that are about this table above all.
+
+        ``refused`` are entities and why: all lines that were merged into one share its fate.
+        """
         mains = {s for s, main in self.mapping.main_tables.items() if main == table}
         spans = [(f.first, f.first + f.rows) for f in self.book.files if f.source in mains]
         if not spans:
             return
+        fates = [(PRESENT, existing - changed), (UPDATED, changed)]
+        for reason in sorted(set(refused.values())):
+            ids = {name for name, why in refused.items() if why == reason}
+            fates.append((f"{REJECTED}{reason}", ids))
         for part in self.stage.parts(table, [LINE, "id"]):
             inside = pl.any_horizontal(pl.col(LINE).is_between(a, b, "left") for a, b in spans)
             rows = self.book.usable(part).filter(inside)
-            for ids, name in ((changed, UPDATED), (existing, PRESENT)):
+            for fate, ids in fates:
                 mask = rows["id"].is_in(pl.Series(list(ids), dtype=pl.String).implode())
-                self.book.settle(rows.filter(mask)[LINE], name)
+                self.book.settle(rows.filter(mask)[LINE], fate)
 
     def _settle_rest(self) -> None:
         self.book.settle(self.book.open_lines(), IMPORTED)

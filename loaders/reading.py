@@ -17,7 +17,7 @@ from core.pseudonyms import pseudonym
 from loaders.batches import ROW, Batch, Options
 from loaders.canonical import CANCELLATIONS, TABLES, Kind
 from loaders.checks import checks_of
-from loaders.columns import Columns, holds
+from loaders.columns import Columns
 from loaders.convert import Manner, Refusal, as_text, convert
 from loaders.lines import (
     CANCELLATION,
@@ -115,7 +115,8 @@ class Reader:
         taken = rows.filter(back).with_columns(
             pl.col("quantity").abs(), pl.lit(0, pl.Int64).alias("matched_quantity")
         )
-        self.book.flag(taken[LINE], CANCELLATION)
+        if taken.height:
+            self.book.flag(taken[LINE], CANCELLATION)
         columns = [LINE, *CANCELLATIONS.names]
         return [(table, rows.filter(~back)), ("cancellations", taken.select(columns))]
 
@@ -134,14 +135,14 @@ class Reader:
         none = pl.Series(np.zeros(frame.height, np.bool_))
         dropped = dict.fromkeys(self.mapping.tables, none)
         for item in source.filters:
-            fired = holds(item, frame)
+            fired = self.columns.holds(item, frame)
             self.book.flag(frame.filter(fired)[LINE], item.name)
             for table in item.tables or self.mapping.tables:
                 dropped[table] = dropped[table] | fired
             if item.tables is None or main in item.tables:
                 self.book.settle(frame.filter(fired)[LINE], f"{FILTERED}{item.name}")
         for group in source.not_offers:
-            text = as_text(frame[group.column])
+            text = as_text(self.columns.tested(group.column, group.lookup, frame))
             fired = text.is_in(pl.Series(group.codes, dtype=pl.String).implode())
             for pattern in group.patterns:
                 fired = fired | text.str.contains(pattern)
@@ -150,7 +151,7 @@ class Reader:
             self.book.settle(frame.filter(fired)[LINE], NOT_AN_OFFER)
             dropped = {table: mask | fired for table, mask in dropped.items()}
         if source.cancellation is not None:
-            back = holds(source.cancellation, frame)
+            back = self.columns.holds(source.cancellation, frame)
             self.book.flag(frame.filter(back)[LINE], CANCELLATION)
         return dropped
 
@@ -192,6 +193,7 @@ class Reader:
                 tuple(column_rule.formats or ()),
                 column_rule.round,
                 digits,
+                column_rule.last_day,
             )
             series, more = convert(cells, column, manner)
             if column.kind is Kind.CURRENCY:
@@ -225,7 +227,7 @@ class Reader:
         rows = rows.with_columns(pl.col("quantity").fill_null(1))
         if source.cancellation is None:
             return rows
-        back = holds(source.cancellation, kept)
+        back = self.columns.holds(source.cancellation, kept)
         wrong = rows.filter(~back & (rows["quantity"] < 0))
         mend = "Name it a cancellation, or filter it, in the mapping."
         where = {"table": "purchases", "column": "quantity", "reason": "negative-quantity"}
@@ -261,8 +263,9 @@ def _found(
 ) -> pl.DataFrame:
     if not refusal.mask.any():
         return no_problems()
+    shown = cells if refusal.values is None else refusal.values
     return problems(
-        lines.filter(refusal.mask), cells.filter(refusal.mask),
+        lines.filter(refusal.mask), shown.filter(refusal.mask),
         table=table, column=column, reason=refusal.reason, mend=refusal.mend,
     )  # fmt: skip
 

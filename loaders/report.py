@@ -12,7 +12,7 @@ import polars as pl
 from rich.console import Console, ConsoleRenderable, Group
 from rich.table import Table
 
-from loaders.lines import LineBook
+from loaders.lines import REJECTED, LineBook
 from loaders.plan import Counts
 from loaders.quality import PRICE_EDGES, Quality
 
@@ -75,7 +75,7 @@ class ImportReport:
     @property
     def rejected(self) -> int:
         """How many lines were rejected."""
-        return int(self.problems.select("file", "row").n_unique()) if self.problems.height else 0
+        return sum(n for name, n in self.dispositions.items() if name.startswith(REJECTED))
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON values; at most SHOWN_PROBLEMS problems."""
