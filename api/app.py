@@ -58,7 +58,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/graphql", graphql, methods=None),
+            Route("/graphql", graphql, methods=["GET", "POST"]),
             WebSocketRoute("/graphql", graphql_socket),
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", ready, methods=["GET"]),

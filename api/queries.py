@@ -71,6 +71,12 @@ class By:
         return key
 
 
+NodeId = Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
+BuyerId = Annotated[strawberry.ID, strawberry.argument(description="The buyer's id or externalId.")]
+OfferId = Annotated[strawberry.ID, strawberry.argument(description="The offer's id or externalId.")]
+Which = Annotated[By, strawberry.argument(description="Which one.")]
+
+
 @strawberry.type(description="Everything that can be asked.")
 class Query:
     """The root of queries."""
@@ -79,7 +85,7 @@ class Query:
         description="Whatever has this global id; null when it is gone.",
         extensions=[Requires(anyone)],
     )
-    async def node(self, info: ApiInfo, id: strawberry.ID) -> Node | None:
+    async def node(self, info: ApiInfo, id: NodeId) -> Node | None:
         """Whatever has this global id."""
         label, key = parse_global_id(id)
         loaders = info.context.loaders
@@ -102,14 +108,14 @@ class Query:
         description="One buyer; null when there is none. For itself, analysts and admins.",
         extensions=[Requires(anyone)],
     )
-    async def buyer(self, info: ApiInfo, by: By) -> Buyer | None:
+    async def buyer(self, info: ApiInfo, by: Which) -> Buyer | None:
         """One buyer."""
         return await _buyer(info, by.key(Label.BUYER))
 
     @strawberry.field(
         description="One offer; null when there is none.", extensions=[Requires(anyone)]
     )
-    async def offer(self, info: ApiInfo, by: By) -> Offer | None:
+    async def offer(self, info: ApiInfo, by: Which) -> Offer | None:
         """One offer."""
         found = await info.context.loaders.offers.load(by.key(Label.OFFER))
         return Offer.from_domain(found) if found else None
@@ -117,7 +123,7 @@ class Query:
     @strawberry.field(
         description="One category; null when there is none.", extensions=[Requires(anyone)]
     )
-    async def category(self, info: ApiInfo, by: By) -> Category | None:
+    async def category(self, info: ApiInfo, by: Which) -> Category | None:
         """One category."""
         found = await info.context.loaders.categories.load(by.key(Label.CATEGORY))
         return Category.from_domain(found) if found else None
@@ -125,7 +131,7 @@ class Query:
     @strawberry.field(
         description="One vendor; null when there is none.", extensions=[Requires(anyone)]
     )
-    async def vendor(self, info: ApiInfo, by: By) -> Vendor | None:
+    async def vendor(self, info: ApiInfo, by: Which) -> Vendor | None:
         """One vendor."""
         found = await info.context.loaders.vendors.load(by.key(Label.VENDOR))
         return Vendor.from_domain(found) if found else None
@@ -227,14 +233,14 @@ class Query:
     @strawberry.field(
         description="Why a buyer and an offer match or, when the offer is not among the buyer's "
         "first matches with these arguments, what dropped it. For the buyer itself, analysts and "
-        "admins. Takes ids or externalIds.",
+        "admins.",
         extensions=[Requires(anyone)],
     )
     async def explain(
         self,
         info: ApiInfo,
-        buyer: strawberry.ID,
-        offer: strawberry.ID,
+        buyer: BuyerId,
+        offer: OfferId,
         filter: OfferFilterArgument = None,
         diversity: Diversity = 0.0,
         max_per_vendor: MaxPerVendor = None,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
 from api.context import ApiInfo
 from api.ids import Label, external_id_of, external_ids_of
 from api.mutations.payloads import (
+    ROW,
+    ROWS,
+    AnId,
     BulkPayload,
     DeletePayload,
     IdempotencyKeyArgument,
+    Ids,
     RowPayload,
     bulk_payload,
     carry_out,
@@ -70,7 +74,7 @@ class BuyerMutations:
     async def upsert_buyer(
         self,
         info: ApiInfo,
-        input: UpsertBuyerInput,
+        input: Annotated[UpsertBuyerInput, ROW],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> UpsertBuyerPayload:
         """Create or change a buyer."""
@@ -98,7 +102,7 @@ class BuyerMutations:
     async def upsert_buyers(
         self,
         info: ApiInfo,
-        input: list[UpsertBuyerInput],
+        input: Annotated[list[UpsertBuyerInput], ROWS],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> BulkPayload:
         """Create or change many buyers."""
@@ -113,14 +117,13 @@ class BuyerMutations:
         return bulk_payload(written)
 
     @strawberry.mutation(
-        description="Erase a buyer with everything known of it. Takes its id or externalId. "
-        "For admins.",
+        description="Erase a buyer with everything known of it. For admins.",
         extensions=[Requires(admin)],
     )
     async def delete_buyer(
         self,
         info: ApiInfo,
-        id: strawberry.ID,
+        id: AnId,
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> DeletePayload:
         """Erase a buyer with everything known of it."""
@@ -135,13 +138,13 @@ class BuyerMutations:
         return delete_payload(written)
 
     @strawberry.mutation(
-        description="Erase many buyers. Takes ids or externalIds, 1,000 at most. For admins.",
+        description="Erase many buyers. For admins.",
         extensions=[Requires(admin)],
     )
     async def delete_buyers(
         self,
         info: ApiInfo,
-        ids: list[strawberry.ID],
+        ids: Ids,
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> BulkPayload:
         """Erase many buyers."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
 from api.context import ApiInfo
 from api.ids import Label, external_id_of, external_ids_of
 from api.mutations.payloads import (
+    ROW,
+    ROWS,
+    AnId,
     BulkPayload,
     DeletePayload,
     IdempotencyKeyArgument,
+    Ids,
     RowPayload,
     bulk_payload,
     carry_out,
@@ -60,7 +64,7 @@ class CategoryMutations:
     async def upsert_category(
         self,
         info: ApiInfo,
-        input: UpsertCategoryInput,
+        input: Annotated[UpsertCategoryInput, ROW],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> UpsertCategoryPayload:
         """Create or change a category."""
@@ -88,7 +92,7 @@ class CategoryMutations:
     async def upsert_categories(
         self,
         info: ApiInfo,
-        input: list[UpsertCategoryInput],
+        input: Annotated[list[UpsertCategoryInput], ROWS],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> BulkPayload:
         """Create or change many categories."""
@@ -103,14 +107,13 @@ class CategoryMutations:
         return bulk_payload(written)
 
     @strawberry.mutation(
-        description="Delete a category; one with sub-categories is refused. "
-        "Takes its id or externalId. For admins.",
+        description="Delete a category; one with sub-categories is refused. For admins.",
         extensions=[Requires(admin)],
     )
     async def delete_category(
         self,
         info: ApiInfo,
-        id: strawberry.ID,
+        id: AnId,
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> DeletePayload:
         """Delete a category; one with sub-categories is refused."""
@@ -125,14 +128,13 @@ class CategoryMutations:
         return delete_payload(written)
 
     @strawberry.mutation(
-        description="Delete many categories, in this order. "
-        "Takes ids or externalIds, 1,000 at most. For admins.",
+        description="Delete many categories, in this order. For admins.",
         extensions=[Requires(admin)],
     )
     async def delete_categories(
         self,
         info: ApiInfo,
-        ids: list[strawberry.ID],
+        ids: Ids,
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> BulkPayload:
         """Delete many categories, in this order."""

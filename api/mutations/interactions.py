@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
 from api.context import ApiInfo
 from api.ids import Label, external_id_of
 from api.mutations.payloads import (
+    ROW,
+    ROWS,
     BulkPayload,
     IdempotencyKeyArgument,
     RowPayload,
@@ -110,7 +112,7 @@ class InteractionMutations:
     async def record_interaction(
         self,
         info: ApiInfo,
-        input: RecordInteractionInput,
+        input: Annotated[RecordInteractionInput, ROW],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> RecordInteractionPayload:
         """Record an interaction."""
@@ -133,7 +135,7 @@ class InteractionMutations:
     async def record_interactions(
         self,
         info: ApiInfo,
-        input: list[RecordInteractionInput],
+        input: Annotated[list[RecordInteractionInput], ROWS],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> BulkPayload:
         """Record many interactions."""
@@ -154,7 +156,7 @@ class InteractionMutations:
     async def set_preferences(
         self,
         info: ApiInfo,
-        input: SetPreferencesInput,
+        input: Annotated[SetPreferencesInput, ROW],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> SetPreferencesPayload:
         """Replace all that a buyer likes."""

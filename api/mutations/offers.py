@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
@@ -12,9 +12,13 @@ from api.context import ApiInfo
 from api.ids import Label, external_id_of, external_ids_of
 from api.mutations.money_input import MoneyInput, price_columns
 from api.mutations.payloads import (
+    ROW,
+    ROWS,
+    AnId,
     BulkPayload,
     DeletePayload,
     IdempotencyKeyArgument,
+    Ids,
     RowPayload,
     bulk_payload,
     carry_out,
@@ -44,8 +48,8 @@ class UpsertOfferInput:
     available_quantity: BigInt | None = strawberry.field(
         default=strawberry.UNSET, description="What is left; null: stock is not tracked."
     )
-    status: OfferStatus = strawberry.field(
-        default=strawberry.UNSET, description="ACTIVE brings a withdrawn offer back."
+    status: OfferStatus | None = strawberry.field(
+        default=strawberry.UNSET, description="ACTIVE brings a withdrawn offer back; never null."
     )
     valid_from: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="Included; null: from ever."
@@ -103,7 +107,7 @@ class OfferMutations:
     async def upsert_offer(
         self,
         info: ApiInfo,
-        input: UpsertOfferInput,
+        input: Annotated[UpsertOfferInput, ROW],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> UpsertOfferPayload:
         """Create or change an offer."""
@@ -127,7 +131,7 @@ class OfferMutations:
     async def upsert_offers(
         self,
         info: ApiInfo,
-        input: list[UpsertOfferInput],
+        input: Annotated[list[UpsertOfferInput], ROWS],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> BulkPayload:
         """Create or change many offers."""
@@ -148,7 +152,7 @@ class OfferMutations:
     async def delete_offer(
         self,
         info: ApiInfo,
-        id: strawberry.ID,
+        id: AnId,
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> DeletePayload:
         """Withdraw an offer."""
@@ -159,14 +163,13 @@ class OfferMutations:
         return delete_payload(written)
 
     @strawberry.mutation(
-        description="Withdraw many offers. Takes ids or externalIds, 1,000 at most. For admins, "
-        "and vendors for their own offers.",
+        description="Withdraw many offers. For admins, and vendors for their own offers.",
         extensions=[Requires(listing)],
     )
     async def delete_offers(
         self,
         info: ApiInfo,
-        ids: list[strawberry.ID],
+        ids: Ids,
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> BulkPayload:
         """Withdraw many offers."""

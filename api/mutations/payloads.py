@@ -34,6 +34,14 @@ IdempotencyKeyArgument = Annotated[
 ]
 
 
+ROW = strawberry.argument(description="What to write.")
+ROWS = strawberry.argument(description="What to write, in this order; 1,000 rows at most.")
+AnId = Annotated[strawberry.ID, strawberry.argument(description="Its id or externalId.")]
+Ids = Annotated[
+    list[strawberry.ID], strawberry.argument(description="Their ids or externalIds; 1,000 at most.")
+]
+
+
 @strawberry.type(description="What became of one row of a bulk mutation.")
 class RowOutcome:
     """One row, in the order of the input."""

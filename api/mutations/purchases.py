@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
@@ -12,6 +12,8 @@ from api.context import ApiInfo
 from api.ids import Label, external_id_of
 from api.mutations.money_input import MoneyInput, price_columns
 from api.mutations.payloads import (
+    ROW,
+    ROWS,
     BulkPayload,
     IdempotencyKeyArgument,
     RowPayload,
@@ -43,9 +45,7 @@ class RecordPurchaseInput:
     at: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="When; now when absent."
     )
-    quantity: BigInt = strawberry.field(
-        default=strawberry.UNSET, description="Units, at least 1; 1 when absent."
-    )
+    quantity: BigInt = strawberry.field(default=BigInt(1), description="Units, at least 1.")
     unit_price: MoneyInput | None = strawberry.field(
         default=strawberry.UNSET, description="Paid for one unit."
     )
@@ -53,7 +53,7 @@ class RecordPurchaseInput:
         default=strawberry.UNSET, description="Whatever else the source says."
     )
     history: bool = strawberry.field(
-        default=strawberry.UNSET,
+        default=False,
         description="True leaves the offer's stock alone: it was counted before. For admins.",
     )
 
@@ -150,7 +150,7 @@ class PurchaseMutations:
     async def record_purchase(
         self,
         info: ApiInfo,
-        input: RecordPurchaseInput,
+        input: Annotated[RecordPurchaseInput, ROW],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> RecordPurchasePayload:
         """Record an order line."""
@@ -176,7 +176,7 @@ class PurchaseMutations:
     async def record_purchases(
         self,
         info: ApiInfo,
-        input: list[RecordPurchaseInput],
+        input: Annotated[list[RecordPurchaseInput], ROWS],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> BulkPayload:
         """Record many order lines."""
@@ -197,7 +197,7 @@ class PurchaseMutations:
     async def cancel_purchase(
         self,
         info: ApiInfo,
-        input: CancelPurchaseInput,
+        input: Annotated[CancelPurchaseInput, ROW],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> CancelPurchasePayload:
         """Take a purchase back."""

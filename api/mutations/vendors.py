@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
 from api.context import ApiInfo
 from api.ids import Label, external_id_of, external_ids_of
 from api.mutations.payloads import (
+    ROW,
+    ROWS,
+    AnId,
     BulkPayload,
     DeletePayload,
     IdempotencyKeyArgument,
+    Ids,
     RowPayload,
     bulk_payload,
     carry_out,
@@ -61,7 +65,7 @@ class VendorMutations:
     async def upsert_vendor(
         self,
         info: ApiInfo,
-        input: UpsertVendorInput,
+        input: Annotated[UpsertVendorInput, ROW],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> UpsertVendorPayload:
         """Create or change a vendor."""
@@ -89,7 +93,7 @@ class VendorMutations:
     async def upsert_vendors(
         self,
         info: ApiInfo,
-        input: list[UpsertVendorInput],
+        input: Annotated[list[UpsertVendorInput], ROWS],
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> BulkPayload:
         """Create or change many vendors."""
@@ -104,14 +108,13 @@ class VendorMutations:
         return bulk_payload(written)
 
     @strawberry.mutation(
-        description="Delete a vendor; its offers stay, without a vendor. "
-        "Takes its id or externalId. For admins.",
+        description="Delete a vendor; its offers stay, without a vendor. For admins.",
         extensions=[Requires(admin)],
     )
     async def delete_vendor(
         self,
         info: ApiInfo,
-        id: strawberry.ID,
+        id: AnId,
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> DeletePayload:
         """Delete a vendor; its offers stay, without a vendor."""
@@ -126,14 +129,13 @@ class VendorMutations:
         return delete_payload(written)
 
     @strawberry.mutation(
-        description="Delete many vendors; their offers stay. "
-        "Takes ids or externalIds, 1,000 at most. For admins.",
+        description="Delete many vendors; their offers stay. For admins.",
         extensions=[Requires(admin)],
     )
     async def delete_vendors(
         self,
         info: ApiInfo,
-        ids: list[strawberry.ID],
+        ids: Ids,
         idempotency_key: IdempotencyKeyArgument = None,
     ) -> BulkPayload:
         """Delete many vendors; their offers stay."""

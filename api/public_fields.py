@@ -1,0 +1,58 @@
+"""Fields that every principal may read once it has their object: the reviewed list.
+
+A field is here because it is part of the catalogue, or because the way to its object is guarded:
+purchases, matches, explanations and payloads are only reached over fields that carry a
+``Requires``. Add a field only after asking who can reach its type.
+"""
+
+from __future__ import annotations
+
+PUBLIC_FIELDS: dict[str, frozenset[str]] = {
+    type_name: frozenset(fields.split())
+    for type_name, fields in {
+        "BulkPayload": "errors results seq",
+        "Buyer": "country externalId id kind",
+        "BuyerConnection": "edges pageInfo",
+        "BuyerEdge": "cursor node",
+        "CancelPurchasePayload": "cancellationId errors seq status",
+        "Category": "externalId id name",
+        "CategoryConnection": "edges pageInfo",
+        "CategoryEdge": "cursor node",
+        "DeletePayload": "deletedExternalId errors seq status",
+        "Explanation": "contribution kind path summary",
+        "Health": "buyers modelVersion offers purchases ready rebuilding seq",
+        "Match": "modelVersion pinned rank score stale",
+        "MatchConnection": "edges modelVersion pageInfo seq total",
+        "MatchEdge": "cursor node",
+        "MatchEvent": "at buyer id modelVersion offer rank score seq",
+        "Model": "createdAt metrics trained version",
+        "Money": "amount currency minor",
+        "Offer": "availableQuantity createdAt description externalId id latitude longitude "
+        "price status title validFrom validTo",
+        "OfferConnection": "edges pageInfo",
+        "OfferEdge": "cursor node",
+        "PageInfo": "endCursor hasNextPage hasPreviousPage startCursor",
+        "PairExplanation": "condition explanations modelVersion neededScore position rank score seq "
+        "stage whatWouldChange",
+        "PathElement": "count id kind label",
+        "Preference": "source weight",
+        "Purchase": "at cancelledAt cancelledQuantity context externalId id orderId quantity "
+        "unitPrice",
+        "PurchaseConnection": "edges pageInfo",
+        "PurchaseEdge": "cursor node",
+        "RecordInteractionPayload": "errors interactionId seq status",
+        "RecordPurchasePayload": "errors purchase seq status",
+        "RowOutcome": "errors externalId status",
+        "SetPreferencesPayload": "buyer errors seq status",
+        "SimilarOffer": "offer similarity",
+        "UpsertBuyerPayload": "buyer errors seq status",
+        "UpsertCategoryPayload": "category errors seq status",
+        "UpsertOfferPayload": "errors offer seq status",
+        "UpsertVendorPayload": "errors seq status vendor",
+        "UserError": "code field message",
+        "Vendor": "country externalId id latitude longitude name",
+        "VendorConnection": "edges pageInfo",
+        "VendorEdge": "cursor node",
+    }.items()
+}
+"""Names of public fields by the name of their type."""
