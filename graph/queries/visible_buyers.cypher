@@ -1,7 +1,0 @@
-// Which of these buyers are there, those of pending imports apart.
-// parameters: ids
-// returns: id
-OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
-WITH collect(p.id) AS pending
-MATCH (b:Buyer) WHERE b.id IN $ids AND (b.batchId IS NULL OR NOT b.batchId IN pending)
-RETURN b.id AS id
