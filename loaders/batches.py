@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 import polars as pl
 
@@ -65,23 +65,19 @@ class Batch:
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[IO[bytes]]:
+def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
     """The file's bytes, unpacked when it is gzipped (told by its first bytes, not its name)."""
     with path.open("rb") as raw:
         magic = raw.read(2)
         raw.seek(0)
         if magic == b"\x1f\x8b":
             with gzip.open(raw) as unpacked:
-                yield cast(IO[bytes], unpacked)
+                # A GzipFile can all that is asked of a buffered reader here: peek and readline.
+                yield cast(io.BufferedReader, unpacked)
         elif path.name.lower().endswith(".gz"):
             raise InputError(f"{path} is not gzipped.", mend="Drop .gz from its name, or gzip it.")
         else:
             yield raw
-
-
-def buffered(raw: IO[bytes]) -> io.BufferedReader:
-    """The bytes with a read buffer that can be peeked into."""
-    return io.BufferedReader(cast(io.RawIOBase, raw), 1 << 20)
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from loaders.batches import (
     BadCell,
     Batch,
     Options,
-    buffered,
     not_in_encoding,
     open_bytes,
     oversized,
@@ -37,8 +36,8 @@ def read_jsonl(path: Path, options: Options, batch_rows: int) -> Iterator[Batch]
     numbers: list[int] = []
     bad: list[BadCell] = []
     number, size = 0, 0
-    with open_bytes(path) as raw:
-        for line in _lines(path, buffered(raw)):
+    with open_bytes(path) as stream:
+        for line in _lines(path, stream):
             number += 1
             row = _row(line, number, encoding)
             if isinstance(row, BadCell):

@@ -60,10 +60,13 @@ def read_batches(
 
 
 def columns_of(path: Path, options: Options = _DEFAULTS) -> list[str]:
-    """The names of a file's columns (JSONL: of its first rows), reading no more than needed."""
-    for batch in read_batches(path, options, batch_rows=100):
-        return [name for name in batch.frame.columns if name != ROW]
-    return []
+    """The names of a file's columns; of JSON lines, those that any of them has."""
+    names: dict[str, None] = {}
+    for batch in read_batches(path, options):
+        names |= dict.fromkeys(name for name in batch.frame.columns if name != ROW)
+        if format_of(path) != "jsonl":
+            break
+    return list(names)
 
 
 @contextmanager

@@ -23,7 +23,6 @@ from loaders.batches import (
     BadCell,
     Batch,
     Options,
-    buffered,
     not_in_encoding,
     open_bytes,
     oversized,
@@ -37,8 +36,7 @@ _NUMBERED = "Each row needs as many fields as the header; quote a field that hol
 
 def read_csv(path: Path, options: Options, batch_rows: int) -> Iterator[Batch]:
     """Batches of a CSV file; see read_batches."""
-    with open_bytes(path) as raw:
-        stream = buffered(raw)
+    with open_bytes(path) as stream:
         encoding = _encoding_by_mark(stream.peek(4)[:4]) or options.encoding or "utf-8"
         text = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
         delimiter = options.delimiter or _seen_delimiter(stream.peek(8192), encoding)

@@ -1,0 +1,1 @@
+"""Loaders: readers, mappings, imports into both engines, exports."""
