@@ -210,5 +210,10 @@ def _named(uri: str, query: Query | None = None) -> Iterator[None]:
             mend="Start it (docker compose up), or correct OFFERPATH_GRAPH_URI.",
         ) from error
     except (Neo4jError, DriverError) as error:
+        if isinstance(error, Neo4jError) and str(error.code).endswith("DatabaseNotFound"):
+            raise GraphUnavailableError(
+                f"Neo4j at {uri} has no such database: {error.message}",
+                mend="Correct OFFERPATH_GRAPH_DATABASE.",
+            ) from error
         name = query.name if query else "of a transaction"
         raise QueryFailedError(f"Query {name} failed on {uri}: {error}.") from error

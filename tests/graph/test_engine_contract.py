@@ -10,10 +10,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from core.errors import ConflictError, InputError
+from core.errors import ConflictError, GraphUnavailableError, InputError
 from graph import tables
 from graph.engine import GraphEngine, Transaction
+from graph.neo4j_engine import Neo4jEngine
 from graph.queries import Query, QueryFailedError
+from tests.servers.neo4j import Neo4jServer
 
 AT = datetime(2026, 3, 1, 12, 30, 0, 123456, tzinfo=UTC)
 
@@ -72,6 +74,7 @@ async def write(engine: GraphEngine, query: Query, **parameters: Any) -> list[di
         [offer("a", title="x", price_minor=5, latitude=1.5, valid_from=AT)],
         [offer("a"), offer("b", title="x", price_minor=2**40, latitude=-0.25, valid_from=AT)],
         [offer("a", price_minor=1, latitude=2.0), offer("b", price_minor=-(2**33), title="y")],
+        [offer("a", title="t" * 40), offer("b", title=None), offer("c" * 60, title="u" * 5_000)],
         [offer("a", title=""), offer("b", title='it\'s "q", [a] {b} \\ \n ü $rows')],
     ],
 )
@@ -87,7 +90,16 @@ async def test_rows_come_back_as_written(engine: GraphEngine, rows: list[dict[st
 
 @pytest.mark.parametrize(
     "lists",
-    [[None], [[]], [["a"]], [None, None], [None, []], [[], ["a", "b"]], [["a"], None, []]],
+    [
+        [None],
+        [[]],
+        [["a"]],
+        [["l" * 30, "s"], None, ["m" * 300, "n" * 13]],
+        [None, None],
+        [None, []],
+        [[], ["a", "b"]],
+        [["a"], None, []],
+    ],
 )
 async def test_lists_of_text_come_back_as_written(
     engine: GraphEngine, lists: list[list[str] | None]
@@ -262,6 +274,20 @@ async def test_writers_queue(engine: GraphEngine) -> None:
 
     await asyncio.gather(*(engine.write(count_one) for _ in range(20)))
     assert (await engine.read(READ_EVENTS))[0]["seq"] == 20
+
+
+async def test_writers_that_cross_both_finish(engine: GraphEngine) -> None:
+    await write(engine, WRITE_OFFERS, rows=[offer("a", price_minor=0), offer("b", price_minor=0)])
+    add = Query("add", "MATCH (o:Offer {id: $id}) SET o.priceMinor = o.priceMinor + 1")
+
+    async def both(transaction: Transaction, ids: tuple[str, str]) -> None:
+        await transaction.run(add, {"id": ids[0]})
+        await asyncio.sleep(0.05)
+        await transaction.run(add, {"id": ids[1]})
+
+    orders = [("a", "b"), ("b", "a")]
+    await asyncio.gather(*(engine.write(partial(both, ids=ids)) for ids in orders))
+    assert [row["price_minor"] for row in await engine.read(READ_OFFERS)] == [2, 2]
 
 
 async def test_a_cancelled_writer_leaves_no_transaction_behind(engine: GraphEngine) -> None:
@@ -446,3 +472,14 @@ async def test_checkpoint_keeps_everything(engine: GraphEngine) -> None:
     await insert_ends(engine)
     await engine.checkpoint()
     assert await engine.read(COUNT) == [{"n": 5}]
+
+
+async def test_a_refused_password_is_told_from_a_missing_server(neo4j_server: Neo4jServer) -> None:
+    with pytest.raises(GraphUnavailableError, match="refused the user name") as caught:
+        await Neo4jEngine.open(neo4j_server.uri, neo4j_server.user, "not-the-password", "neo4j")
+    assert "OFFERPATH_GRAPH_PASSWORD" in caught.value.mend
+    assert "not-the-password" not in str(caught.value)
+    with pytest.raises(GraphUnavailableError, match="OFFERPATH_GRAPH_DATABASE"):
+        await Neo4jEngine.open(
+            neo4j_server.uri, neo4j_server.user, neo4j_server.password, "nosuchdatabase"
+        )

@@ -116,12 +116,9 @@ def _java_server(home: Path) -> Iterator[Neo4jServer]:
         _set_first_password(server, lambda: process.poll() is not None, log)
         yield server
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        # Nothing of it is kept, so it need not end in order.
+        process.kill()
+        process.wait()
 
 
 @contextmanager
