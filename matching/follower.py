@@ -65,6 +65,7 @@ class Follower:
         self._heavy_lock = asyncio.Lock()
         self._moved = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._publishing: set[asyncio.Task[None]] = set()
         self._rebuilding = False
         self._log_is_lost = False
 
@@ -97,12 +98,13 @@ class Follower:
             snapshot = await self._read_snapshot()
         await self._set(await _in_thread(partial(build_state, snapshot, model)), snapshot.seq)
         await self.refresh()
-        self._spawn(self._follow())
+        _spawn(self._follow(), self._tasks)
 
     async def stop(self) -> None:
-        """Stop following; what runs in threads finishes by itself."""
+        """Stop following and rebuilding; a snapshot file being written is finished."""
         for task in list(self._tasks):
             task.cancel()
+        for task in (*self._tasks, *self._publishing):
             with suppress(asyncio.CancelledError):
                 await task
 
@@ -120,7 +122,7 @@ class Follower:
                 self._log_is_lost = True
         if self._wants_rebuild() and not self._rebuilding:
             self._rebuilding = True
-            self._spawn(self._rebuild())
+            _spawn(self._rebuild(), self._tasks)
         return self._position
 
     async def wait_for(self, seq: int, timeout_seconds: float) -> None:
@@ -245,7 +247,7 @@ class Follower:
 
     async def _read_snapshot(self) -> GraphSnapshot:
         snapshot = await self._store.read_snapshot(self._progress)
-        self._spawn(self._publish(snapshot))
+        _spawn(self._publish(snapshot), self._publishing)
         return snapshot
 
     async def _publish(self, snapshot: GraphSnapshot) -> None:
@@ -258,11 +260,6 @@ class Follower:
         if self.last_error != str(error):
             logger.warning("Matching could not catch up: %s", error)
         self.last_error = str(error)
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 @dataclass(frozen=True)
@@ -298,3 +295,9 @@ async def _read_all(
 
 async def _in_thread(work: Callable[[], T]) -> T:
     return await anyio.to_thread.run_sync(work)
+
+
+def _spawn(work: Coroutine[None, None, None], running: set[asyncio.Task[None]]) -> None:
+    task = asyncio.create_task(work)
+    running.add(task)
+    task.add_done_callback(running.discard)

@@ -45,9 +45,12 @@ def vendor(name: str, title: str, kind: EvidenceKind) -> str:
     return f"From {name}, as is {title}, which you {DEEDS[kind]}."
 
 
-def vendor_only(name: str) -> str:
-    """Of a vendor that is near, which is where the offer has its place from."""
-    return f"From {name}, whose place is near you."
+def vendor_as_such(name: str, dealt: int) -> str:
+    """Of a vendor the buyer deals with, or one that is near, which places its offers."""
+    if dealt == 0:
+        return f"From {name}, which is near you."
+    offers = "one of its offers" if dealt == 1 else f"{dealt:,} of its offers"
+    return f"From {name}: {offers} took your interest before."
 
 
 def price(asked: str, usual: str) -> str:

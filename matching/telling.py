@@ -115,23 +115,15 @@ class Teller:
         return ExplanationKind.VENDOR, sentences.vendor(name, self._title(source), deed), path
 
     def _vendor(self, offer: int) -> Told:
-        """The vendor as a feature: by the newest of what the buyer bought from it, if anything."""
+        """The vendor as a feature: how many of its offers the buyer has dealt with."""
         offers = self.state.corpus.offers
         vendor = int(offers.vendor[offer])
-        weighty = np.flatnonzero(
-            (offers.vendor[self.buyer.offers] == vendor) & (self.buyer.weights > 0)
-        )
-        if len(weighty):
-            piece = int(weighty[np.argmax(self.buyer.last_at[weighty])])
-            source, deed = self.buyer.offers[piece], KINDS[self.buyer.evidence_kinds[piece]]
-            dealing = dealing_path(self.state, self.buyer_id, self.buyer, piece)
-            told = self._same_vendor(dealing, int(source), deed, offer)
-            if told is not None:
-                return told
-        listed = vendor_element(self.state, vendor), LISTS, offer_element(self.state, offer)
-        path = (buyer_element(self.buyer_id), self._distance(offer), *listed)
+        own = offers.vendor[self.buyer.offers] == vendor
+        dealt = len(np.unique(self.buyer.offers[own & (self.buyer.weights > 0)]))
+        end = (vendor_element(self.state, vendor), LISTS, offer_element(self.state, offer))
         name = self.state.corpus.vendor_names[vendor]
-        return ExplanationKind.VENDOR, sentences.vendor_only(name), path
+        summary = sentences.vendor_as_such(name, dealt)
+        return ExplanationKind.VENDOR, summary, (buyer_element(self.buyer_id), *end)
 
     def _preference(self, effect: Effect, offer: int) -> Told:
         category = int(self.buyer.preference_categories[effect.row])

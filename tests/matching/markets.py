@@ -28,5 +28,5 @@ def varied_snapshot(seed: int = 3, buyers: int = 60, offers: int = 80) -> GraphS
         pl.Series("valid_from", [None if g else t for g, t in zip(gaps[0], starts, strict=True)]),
         pl.Series("valid_to", [None if g else t for g, t in zip(gaps[1], ends, strict=True)]),
         pl.Series("title", ["Straße 3", "ΣΟΦΟΣ", *snapshot.offers["title"].to_list()[2:]]),
-    ).cast(dict(snapshot.offers.schema))  # fmt: skip
+    ).cast(snapshot.offers.schema)  # fmt: skip
     return replace(snapshot, offers=table)
