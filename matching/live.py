@@ -17,28 +17,38 @@ from matching.requests import OfferMatchRequest
 from matching.state import MatcherState
 
 Top = dict[str, float]
+Tops = dict[str, Top]
 
 
-async def new_matches(
+def new_matches(
     follower: Follower,
     buyer_ids: Sequence[str],
     request: OfferMatchRequest,
     top: int,
     clock: Callable[[], datetime],
 ) -> AsyncIterator[LiveMatch]:
-    """Yield offers that enter the ``top`` places of the request's rankings for these buyers.
+    """Offers that enter the ``top`` places of the request's rankings from this call on.
 
-    What is in the top when it begins is not told. Nothing is queued behind the reader but the
-    newest state: while it is slow, states in between are skipped, never kept.
+    What is in the top now is not told. Nothing is queued behind the reader but the newest state:
+    while it is slow, states in between are skipped, never kept.
 
     Raises:
-        NotFoundError: when one of the buyers is not there at the beginning.
+        NotFoundError: when one of the buyers is not there.
     """
     state = follower.state
     missing = next((key for key in buyer_ids if state.buyer_state(key) is None), None)
     if missing is not None:
         raise NotFoundError(f"There is no buyer {missing}.", field=("buyerIds",))
-    rank = partial(_tops, buyer_ids=buyer_ids, request=request, top=top)
+    rank = partial(_tops, buyer_ids=tuple(buyer_ids), request=request, top=top)
+    return _entries(follower, state, rank, clock)
+
+
+async def _entries(
+    follower: Follower,
+    state: MatcherState,
+    rank: Callable[[MatcherState, Mapping[str, Top], MatcherState | None, datetime], Tops],
+    clock: Callable[[], datetime],
+) -> AsyncIterator[LiveMatch]:
     known = await anyio.to_thread.run_sync(rank, state, {}, None, clock())
     while True:
         newer = await follower.wait_for_change(state)
@@ -61,10 +71,10 @@ def _tops(
     buyer_ids: Sequence[str],
     request: OfferMatchRequest,
     top: int,
-) -> dict[str, Top]:
+) -> Tops:
     """The best of each buyer; taken over from ``known`` where nothing it hangs on has changed."""
     same_offers = before is not None and state.scorer is before.scorer
-    tops: dict[str, Top] = {}
+    tops: Tops = {}
     for buyer_id in buyer_ids:
         buyer = state.buyer_state(buyer_id)
         if buyer is None:

@@ -180,13 +180,13 @@ class MatchingService:
     def new_matches(
         self, buyer_ids: Sequence[str], top: int = 20, threshold: float = 0.0
     ) -> AsyncIterator[LiveMatch]:
-        """Offers that enter the ``top`` places of these buyers from now on, as it happens.
+        """Offers that enter the ``top`` places of these buyers from this call on, as it happens.
 
         Ends when the iterator is closed. A slow reader skips states, and costs no memory.
 
         Raises:
             InputError: when ``top`` or the threshold is out of its range.
-            NotFoundError: at the first step, naming a buyer that is not there.
+            NotFoundError: naming a buyer that is not there.
         """
         request = OfferMatchRequest(filter=OfferFilter(min_score=threshold))
         check_request(request)
