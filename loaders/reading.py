@@ -59,7 +59,8 @@ class Reader:
         for path in paths:
             self._read_file(name, source, path, progress)
         again = self.book.take_duplicates()
-        self.book.flag(again, EXACT_DUPLICATE)
+        if len(again):
+            self.book.flag(again, EXACT_DUPLICATE)
         if source.exact_duplicates == "drop":
             self.book.drop(again, DUPLICATE)
 
@@ -165,8 +166,10 @@ class Reader:
         rows = self._converted(table, rule, kept, found)
         if table == "purchases":
             rows = self._signed(source, kept, rows, found)
+        refused = gathered(found).select(LINE)
+        whole = rows.join(refused, on=LINE, how="anti", maintain_order="left")
         for check in checks_of(table):
-            wrong = rows.filter(check.wrong)
+            wrong = whole.filter(check.wrong)
             if wrong.height:
                 where = {"table": table, "column": check.column, "reason": check.reason}
                 found.append(problems(wrong[LINE], wrong[check.column], mend=check.mend, **where))
