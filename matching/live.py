@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -26,7 +26,7 @@ def new_matches(
     request: OfferMatchRequest,
     top: int,
     clock: Callable[[], datetime],
-) -> AsyncIterator[LiveMatch]:
+) -> AsyncGenerator[LiveMatch, None]:
     """Offers that enter the ``top`` places of the request's rankings from this call on.
 
     What is in the top now is not told. Nothing is queued behind the reader but the newest state:
@@ -48,7 +48,7 @@ async def _entries(
     state: MatcherState,
     rank: Callable[[MatcherState, Mapping[str, Top], MatcherState | None, datetime], Tops],
     clock: Callable[[], datetime],
-) -> AsyncIterator[LiveMatch]:
+) -> AsyncGenerator[LiveMatch, None]:
     known = await anyio.to_thread.run_sync(rank, state, {}, None, clock())
     while True:
         newer = await follower.wait_for_change(state)

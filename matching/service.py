@@ -7,7 +7,7 @@ explaining run off the event loop. No answer reads the graph.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -179,7 +179,7 @@ class MatchingService:
 
     def new_matches(
         self, buyer_ids: Sequence[str], top: int = 20, threshold: float = 0.0
-    ) -> AsyncIterator[LiveMatch]:
+    ) -> AsyncGenerator[LiveMatch, None]:
         """Offers that enter the ``top`` places of these buyers from this call on, as it happens.
 
         Ends when the iterator is closed. A slow reader skips states, and costs no memory.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
 import pytest
 
@@ -18,7 +18,7 @@ from tests.matching.markets import NOW
 class Listener:
     """Reads matches in the background, as a subscription does."""
 
-    def __init__(self, matches: AsyncIterator[LiveMatch]) -> None:
+    def __init__(self, matches: AsyncGenerator[LiveMatch, None]) -> None:
         self.heard: list[LiveMatch] = []
         self._matches = matches
         self._more = asyncio.Condition()
@@ -38,7 +38,6 @@ class Listener:
     async def stop(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        assert isinstance(self._matches, AsyncGenerator)
         await self._matches.aclose()
 
 
