@@ -158,7 +158,6 @@ def _slices(
     ranked = np.sort(degree)[::-1]
     head = ranked[np.searchsorted(np.cumsum(ranked), degree.sum() / 2)] if degree.sum() else 0
     kinds = {
-        "offers nobody had bought": degree == 0,
         "rare offers": (degree > 0) & (degree < head),
         "popular offers (half of all purchases)": (degree >= head) & (degree > 0),
     }
@@ -167,4 +166,6 @@ def _slices(
         name: _figures(rankings.new, restricted(fresh, allowed), offers)
         for name, allowed in kinds.items()
     }
-    return by_buyer | by_offer
+    nobody = restricted(fresh, degree == 0)
+    cold = {"offers nobody had bought, among themselves": _figures(rankings.cold, nobody, offers)}
+    return by_buyer | by_offer | cold

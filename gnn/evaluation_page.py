@@ -38,7 +38,8 @@ def write_evaluation_page(path: Path, evaluation: Evaluation) -> Path:
             "Slices",
             [
                 "NDCG@20 for parts of the buyers and of the offers. For a slice of offers the "
-                "ranking is the whole one; only offers of the slice count as found.",
+                "ranking is the whole one and only offers of the slice count as found; offers that "
+                "nobody had bought are ranked among themselves.",
             ],
             _slice_table(evaluation),
         ),
@@ -92,7 +93,7 @@ def _slice_table(evaluation: Evaluation) -> tuple[list[str], list[list[object]]]
 
 
 def _learning(evaluation: Evaluation) -> list[Section]:
-    curve = evaluation.trained.curve[1:]
+    curve = evaluation.trained.curve
     if not curve:
         return []
     best = max(curve, key=lambda point: point[2])[0]

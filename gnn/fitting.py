@@ -102,7 +102,7 @@ def fit(
         )
         optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
         if validate:
-            best.offer(0, float("nan"), validate(read_layers(model, graph, recipe)), model)
+            best.keep(0, validate(read_layers(model, graph, recipe)), model)
         for epoch in range(1, epochs + 1):
             loss = 0.0
             for step in range((epoch - 1) * every, epoch * every):
@@ -158,6 +158,10 @@ class _Best:
         self.curve.append((epoch, loss, figure))
         self.since += 1
         if figure > self.figure:
-            self.epoch, self.figure, self.since = epoch, figure, 0
-            self.state = {name: rows.clone() for name, rows in model.state_dict().items()}
+            self.keep(epoch, figure, model)
         return self.since < self.patience
+
+    def keep(self, epoch: int, figure: float, model: OfferSage) -> None:
+        """Take the model as the best one so far."""
+        self.epoch, self.figure, self.since = epoch, figure, 0
+        self.state = {name: rows.clone() for name, rows in model.state_dict().items()}

@@ -23,11 +23,14 @@ HIDDEN = 64
 class Messages(NamedTuple):
     """What flows in one pass: edge weights by relation and which offers keep their identity.
 
-    ``to_buyer``, ``to_offer`` (E,) sum to 1 over each target; ``has_identity`` (N, 1) is 0 or 1.
+    ``to_buyer``, ``to_offer``, ``from_category`` and ``from_vendor`` (E,) sum to 1 over each target
+    or are 0; ``has_identity`` (N, 1) is 0 or 1.
     """
 
     to_buyer: Tensor
     to_offer: Tensor
+    from_category: Tensor
+    from_vendor: Tensor
     has_identity: Tensor
 
 
@@ -106,8 +109,8 @@ class OfferSage(nn.Module):
         )
         within, listed = graph.category_to_offer, graph.vendor_to_offer
         total: Tensor = own((buyers, offers), graph.to_offer, messages.to_offer)
-        upwards: Tensor = by_category((categories, offers), within, within.equal_means())
-        listing: Tensor = by_vendor((vendors, offers), listed, listed.equal_means())
+        upwards: Tensor = by_category((categories, offers), within, messages.from_category)
+        listing: Tensor = by_vendor((vendors, offers), listed, messages.from_vendor)
         return total + upwards + listing
 
     def _output(self, *layers: Tensor) -> Tensor:

@@ -46,13 +46,15 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Rankings:
-    """Top offers (testers, k) int32 by model, -1 for none: not bought before, and bought before.
+    """Top offers (testers, k) int32 by model, -1 for none.
 
-    ``calibration`` is of the served score on pairs not bought before.
+    ``new`` ranks what the buyer had not bought before, ``again`` what it had, ``cold`` what nobody
+    had. ``calibration`` is of the served score on pairs not bought before.
     """
 
     new: dict[str, NDArray[np.int32]]
     again: dict[str, NDArray[np.int32]]
+    cold: dict[str, NDArray[np.int32]]
     calibration: Calibration
 
 
@@ -83,6 +85,8 @@ def rank_models(
     }
     new: dict[str, list[NDArray[np.int32]]] = {name: [] for name in MODELS}
     again: dict[str, list[NDArray[np.int32]]] = {name: [] for name in MODELS}
+    cold: dict[str, list[NDArray[np.int32]]] = {name: [] for name in MODELS}
+    untouched = scorer.constants.degree == 0
     bins = np.zeros((3, len(EDGES) + 1))
     with progress.task("Ranking the held-out buyers", len(buyers)) as task:
         for block, rows in _blocks(buyers):
@@ -91,6 +95,7 @@ def rank_models(
             mine, later = _part(known, rows), _part(fresh, rows)
             for name in MODELS:
                 again[name].append(_rank_within(scores[name], mine, k))
+                cold[name].append(rank_top(np.where(untouched, scores[name], -np.inf), k))
                 if name == "offerpath":
                     bins += _binned(scores[name], mine, later)
                 new[name].append(rank_top(scores[name], k, mine))
@@ -98,6 +103,7 @@ def rank_models(
     return Rankings(
         {name: np.concatenate(parts) for name, parts in new.items()},
         {name: np.concatenate(parts) for name, parts in again.items()},
+        {name: np.concatenate(parts) for name, parts in cold.items()},
         Calibration(*bins),
     )
 

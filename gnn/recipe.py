@@ -2,8 +2,9 @@
 
 1. A part of each buyer's purchases is hidden: these pairs are to be predicted, and no message
    flows along them in either direction, so that the answer cannot be read off the graph.
-2. Some offers lose their identity, half of those their buyers too: features must carry them.
-   Some buyers lose all their evidence: kind and country must carry them.
+2. Some offers lose their identity, half of those their buyers too, some their categories or
+   vendor: features must carry them. Some buyers lose all their evidence: kind and country must
+   carry them.
 3. One pass of GraphSAGE over everything that is left.
 4. Sampled softmax on cosine / temperature: each hidden pair against offers drawn uniformly and
    shared by all buyers of the step; what the buyer has dealt with is no negative.
@@ -19,7 +20,7 @@ import torch
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
-from gnn.graph import TrainingGraph
+from gnn.graph import Links, TrainingGraph
 from gnn.model import Layers, Messages, OfferSage
 
 
@@ -28,15 +29,15 @@ class Recipe:
     """What is varied; figures of matching.md unless measured better (docs/model.md)."""
 
     dimension: int = 64
-    temperature: float = 0.08
-    learning_rate: float = 0.02
+    temperature: float = 0.12
+    learning_rate: float = 0.003
     buyers_per_step: int = 1024
     negatives: int = 2048
-    hidden_share: float = 0.3
-    identity_dropout: float = 0.15
+    hidden_share: float = 0.5
+    identity_dropout: float = 0.3
     evidence_dropout: float = 0.05
+    link_dropout: float = 0.3
     gain_exponent: float = 0.25
-    weight_decay: float = 0.0
     relu: bool = False
 
 
@@ -84,6 +85,8 @@ def all_messages(graph: TrainingGraph, recipe: Recipe) -> Messages:
     return Messages(
         graph.to_buyer.means(to_buyer),
         graph.to_offer.means(graph.weight[graph.by_offer]),
+        graph.category_to_offer.equal_means(),
+        graph.vendor_to_offer.equal_means(),
         torch.ones(graph.offers, 1),
     )
 
@@ -101,6 +104,7 @@ def draw_step(graph: TrainingGraph, recipe: Recipe, random: torch.Generator) -> 
     predicted = graph.is_target & (row >= 0) & (coin | blind[target])
     flows = (~predicted & ~(blind[target] & (row >= 0))).float()
     fate = torch.rand(graph.offers, generator=random)
+    anonymous = fate < recipe.identity_dropout
     flow_to_offer = flows * (fate >= recipe.identity_dropout / 2)[source]
     negatives = _negatives(graph, recipe, random)
     column_of = torch.full((graph.offers,), -1)
@@ -112,7 +116,9 @@ def draw_step(graph: TrainingGraph, recipe: Recipe, random: torch.Generator) -> 
         messages=Messages(
             graph.to_buyer.means(weight),
             graph.to_offer.means(offer_weight),
-            (fate >= recipe.identity_dropout).float()[:, None],
+            _thinned(graph.category_to_offer, anonymous, recipe, random),
+            _thinned(graph.vendor_to_offer, anonymous, recipe, random),
+            (~anonymous).float()[:, None],
         ),
         buyers=buyers,
         pair_row=row[predicted],
@@ -144,6 +150,11 @@ def step_loss(
     """Draw a step and take its loss."""
     step = draw_step(graph, recipe, random)
     return loss_of(model(graph, step.messages), step, recipe)
+
+
+def _thinned(to_offer: Links, anonymous: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
+    cut = anonymous & (torch.rand(len(anonymous), generator=random) < recipe.link_dropout)
+    return to_offer.equal_means() * ~cut[to_offer.target]
 
 
 def _negatives(graph: TrainingGraph, recipe: Recipe, random: torch.Generator) -> Tensor:
