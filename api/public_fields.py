@@ -32,8 +32,8 @@ PUBLIC_FIELDS: dict[str, frozenset[str]] = {
         "OfferConnection": "edges pageInfo",
         "OfferEdge": "cursor node",
         "PageInfo": "endCursor hasNextPage hasPreviousPage startCursor",
-        "PairExplanation": "condition explanations modelVersion neededScore position rank score seq "
-        "stage whatWouldChange",
+        "PairExplanation": "condition explanations modelVersion neededScore position rank score "
+        "seq stage whatWouldChange",
         "PathElement": "count id kind label",
         "Preference": "source weight",
         "Purchase": "at cancelledAt cancelledQuantity context externalId id orderId quantity "

@@ -31,8 +31,14 @@ class OfferpathSchema(strawberry.Schema):
         """Leave errors to api.errors.present_errors."""
 
 
-def build_schema(documents: DocumentCache | None = None) -> OfferpathSchema:
-    """Build the schema; operations share the cache of parsed documents."""
+def build_schema(
+    documents: DocumentCache | None = None, *, for_print: bool = False
+) -> OfferpathSchema:
+    """Build the schema; operations share the cache of parsed documents.
+
+    ``for_print`` sorts it. Do not execute that one: sorting rebuilds the enum types, and inputs of
+    theirs then arrive as bare text.
+    """
     cache = documents or DocumentCache()
 
     def guard() -> Any:
@@ -44,5 +50,5 @@ def build_schema(documents: DocumentCache | None = None) -> OfferpathSchema:
         subscription=Subscription,
         types=[Buyer, Vendor, Category, Offer, Purchase],
         extensions=[guard],
-        config=StrawberryConfig(scalar_map=SCALARS, sort_schema=True),
+        config=StrawberryConfig(scalar_map=SCALARS, sort_schema=for_print),
     )

@@ -209,7 +209,7 @@ async def _check_listed_by_caller(info: ApiInfo, rows: Sequence[dict[str, Any]])
     existing = await info.context.services.store.get_offers([row["id"] for row in rows])
     for index, row in enumerate(rows):
         known = existing.get(row["id"])
-        if known is None and len(row) > 1:
+        if known is None:
             row.setdefault("vendor_id", principal.subject)
         own = known is None or known.vendor_id == principal.subject
         stays = row.get("vendor_id", principal.subject) == principal.subject

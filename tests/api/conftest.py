@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -19,8 +20,12 @@ JWT_SECRET = "a-secret-that-only-these-tests-know-1234"
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """A development server with the small marketplace."""
-    with Serving(tmp_path_factory.mktemp("served")) as serving:
+    home = tmp_path_factory.mktemp("served")
+    with Serving(home) as serving:
         market.fill(serving)
+    # Which offers are bought together is read from the graph at the start.
+    shutil.rmtree(serving.settings.snapshots_dir)
+    with Serving(home) as serving:
         yield serving
 
 
@@ -28,10 +33,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """A production server with the small marketplace; see ``key_of``."""
     settings = {"environment": Environment.PRODUCTION, "jwt_key": JWT_SECRET}
-    with Serving(tmp_path_factory.mktemp("production"), **settings) as serving:
+    home = tmp_path_factory.mktemp("production")
+    with Serving(home, **settings) as serving:
         for role in Role:
             give_key(serving, role)
         market.fill(serving, key_of(Role.ADMIN))
+    shutil.rmtree(serving.settings.snapshots_dir)
+    with Serving(home, **settings) as serving:
         yield serving
 
 
@@ -45,7 +53,7 @@ def give_key(serving: Serving, role: Role, secret: str | None = None) -> ApiKey:
     subjects = {Role.BUYER: market.buyer(1), Role.VENDOR: market.vendor(1)}
     secret = secret or key_of(role)
     key = ApiKey(
-        id=secret[-12:],
+        id=hash_api_key(secret)[:16],
         name=role.value,
         role=role,
         subject=subjects.get(role, role.value),

@@ -32,6 +32,14 @@ def offer(number: int) -> str:
     return f"offer-{number:03d}"
 
 
+def plain(number: int) -> str:
+    """One of three offers with nothing but a title: only peers lead to them.
+
+    Buyers 0 to 9 bought them all, but for buyer 1, who bought number 0 alone.
+    """
+    return f"plain-{number}"
+
+
 def vendor(number: int) -> str:
     return f"vendor-{number}"
 
@@ -45,7 +53,7 @@ def fill(serving: Serving, key: str | None = None) -> None:
 
 
 def rows() -> dict[str, Any]:
-    """Buyers buy offers whose numbers are near theirs, so that peers exist."""
+    """Ten buyers each share a taste: eight of the same twelve offers, so that peers exist."""
     categories = [{"externalId": ROOT, "name": "Home"}]
     categories += [{"externalId": leaf, "name": leaf.title(), "parentId": ROOT} for leaf in LEAVES]
     return {
@@ -75,16 +83,27 @@ def rows() -> dict[str, Any]:
                 "availableQuantity": 1000,
             }
             for n in range(OFFERS)
-        ],
+        ]
+        + [{"externalId": plain(n), "title": f"Plain {n}"} for n in range(3)],
         "purchases": [
             {
                 "externalId": f"line-{b:03d}-{step}",
                 "buyerId": buyer(b),
-                "offerId": offer((b + step * step) % OFFERS),
+                "offerId": offer((b // 10 * 10 + (b + step) % 12) % OFFERS),
                 "at": f"2026-01-{1 + step:02d}T10:00:00Z",
                 "quantity": 1 + step % 3,
             }
             for b in range(BUYERS)
             for step in range(8)
+        ]
+        + [
+            {
+                "externalId": f"plain-line-{b}-{n}",
+                "buyerId": buyer(b),
+                "offerId": plain(n),
+                "at": f"2026-02-{1 + n:02d}T10:00:00Z",
+            }
+            for b in range(10)
+            for n in range(1 if b == 1 else 3)
         ],
     }
