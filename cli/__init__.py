@@ -1,1 +1,1 @@
-
+"""The `offerpath` command: a composition root, one command a module."""

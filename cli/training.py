@@ -1,0 +1,75 @@
+"""What training and evaluation share: the snapshot they read, and memory that stays mapped."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import TYPE_CHECKING
+
+from cli.console import Terminal
+from cli.session import run_with_graph
+from core.errors import GraphBusyError, InputError, OfferpathError
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+    from core.snapshot import GraphSnapshot
+    from graph.store import GraphStore
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+NEVER_TRIM = 2**31 - 1
+
+
+def read_training_snapshot(settings: Settings, terminal: Terminal) -> GraphSnapshot:
+    """The graph as tables: from the graph, or as the server that owns it last published it.
+
+    Raises:
+        GraphBusyError: when another process owns the graph and has published no snapshot.
+        InputError: when there is nothing to learn from.
+    """
+    from core.snapshot import load_snapshot
+
+    async def read(store: GraphStore) -> GraphSnapshot:
+        return await store.read_snapshot(terminal.progress)
+
+    try:
+        snapshot = run_with_graph(settings, read)
+    except GraphBusyError as busy:
+        published = load_snapshot(settings.snapshots_dir)
+        if published is None:
+            raise
+        terminal.say(f"{busy.message} Reading its snapshot of {published.taken_at:%d %b %H:%M}.")
+        snapshot = published
+    if not snapshot.purchases.height:
+        raise InputError(
+            "The graph holds no purchases to learn from.", mend="Import some: offerpath import DIR"
+        )
+    return snapshot
+
+
+def require_torch() -> None:
+    """Make sure that training can start.
+
+    Raises:
+        OfferpathError: when torch is not installed; the mend says how.
+    """
+    try:
+        import torch  # noqa: F401
+        import torch_geometric  # noqa: F401
+    except ImportError as error:
+        raise OfferpathError(
+            f"{error.name} is not installed, and training needs it.",
+            mend="Install the train extra: make demo, or pip install -r requirements/train.txt",
+        ) from error
+
+
+def keep_memory_mapped() -> None:
+    """Tell glibc not to map and unmap big arrays at every step, which doubles a step's time.
+
+    MALLOC_MMAP_MAX_ and MALLOC_TRIM_THRESHOLD_ would do the same, but only from before the start.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, NEVER_TRIM)
