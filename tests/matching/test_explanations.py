@@ -68,17 +68,17 @@ async def test_explanations_of_the_generated_marketplace_are_true(
     # One explanation a buyer, so that what is deleted for one is not missed by another.
     source, target = tmp_path / "graph.lbug", tmp_path / "copy.lbug"
     async with copied(embedded_engine, source, target) as copy:
-        kinds = await check_explanations(copy, state, rng=random.Random(31))
+        kinds = await check_explanations(copy, state, random.Random(31), state.corpus.buyers.ids)
     assert sum(kinds.values()) == EXPLANATIONS // 2
     assert set(kinds) >= set(ExplanationKind) - {ExplanationKind.SIMILAR}, kinds
 
 
 async def check_explanations(
-    copy: GraphStore, state: MatcherState, rng: random.Random
+    copy: GraphStore, state: MatcherState, rng: random.Random, buyers: list[str]
 ) -> Counter[str]:
     """Check one explanation of each buyer against the copy; returns how many of each kind."""
     chosen = []
-    for buyer_id in state.corpus.buyers.ids:
+    for buyer_id in buyers:
         buyer = state.buyer_state(buyer_id)
         assert buyer is not None
         ranked = rank_offer_rows(state, buyer, ANYTHING, datetime(2026, 1, 1, tzinfo=UTC))
