@@ -15,7 +15,8 @@ from core.errors import ShapeError
 
 Csr: TypeAlias = Any  # scipy.sparse.csr_array of two dimensions, float32; its stubs do not nest
 
-BLOCK = 1024
+# Cells of one dense block of similarities: what bounds the memory, 64 MB of float32.
+CELLS = 2**24
 
 
 class BlockScorer(Protocol):
@@ -72,8 +73,9 @@ def nearest_offers(purchases: Csr, neighbours: int, shrink: float) -> Csr:
     by_offer = sp.csr_array(purchases.T)
     degree = np.diff(by_offer.indptr).astype(np.float32)
     blocks = []
-    for start in range(0, offers, BLOCK):
-        stop = min(start + BLOCK, offers)
+    height = max(1, CELLS // max(offers, 1))
+    for start in range(0, offers, height):
+        stop = min(start + height, offers)
         shared = np.asarray((by_offer[start:stop] @ purchases).todense(), dtype=np.float32)
         shared /= np.sqrt(degree[start:stop, None] * degree[None, :]) + shrink + 1e-9
         shared[np.arange(stop - start), np.arange(start, stop)] = 0.0

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from core.errors import ShapeError
 from scoring.ragged import Ragged
 
+# Rows ranked at once: what bounds the memory of the sort.
+ROWS = 128
 METRICS = ("precision", "recall", "f1", "ndcg", "hit_rate", "coverage")
 
 
@@ -56,7 +58,15 @@ def rank_top(
     if masked is not None:
         rows = np.repeat(np.arange(len(scores)), np.diff(masked.ptr))
         scores[rows, masked.values] = -np.inf
-    width = min(k, scores.shape[1])
+    top = np.full((len(scores), k), -1, dtype=np.int32)
+    for start in range(0, len(scores), ROWS):
+        stop = start + ROWS
+        best = _best(scores[start:stop], min(k, scores.shape[1]))
+        top[start:stop, : best.shape[1]] = best
+    return top
+
+
+def _best(scores: NDArray[np.floating], width: int) -> NDArray[np.int64]:
     if width == scores.shape[1]:
         near = np.broadcast_to(np.arange(width), scores.shape).copy()
     else:
@@ -64,11 +74,8 @@ def rank_top(
     near.sort(axis=1)
     found = np.take_along_axis(scores, near, axis=1)
     order = np.argsort(-found, axis=1, kind="stable")
-    top = np.full((len(scores), k), -1, dtype=np.int32)
-    best = np.take_along_axis(near, order, axis=1)
     valid = np.isfinite(np.take_along_axis(found, order, axis=1))
-    top[:, :width] = np.where(valid, best, -1)
-    return top
+    return np.where(valid, np.take_along_axis(near, order, axis=1), -1)
 
 
 def measure_top(top: NDArray[np.int32], relevant: Ragged, k: int) -> BuyerMetrics:
