@@ -28,6 +28,7 @@ from graph.session import (
     lock_rows,
     read_pending,
     run_ids,
+    run_lines,
     run_rows,
 )
 
@@ -79,7 +80,9 @@ class _Cancelling:
         checked = [self._check(row) for row in rows]
         await self._load(tx, [row for row in checked if not isinstance(row, RowResult)])
         results = tuple(row if isinstance(row, RowResult) else self._cancel(row) for row in checked)
-        await run_rows(tx, "write_cancelled_quantities", [_taken(x) for x in self.touched.values()])
+        await run_lines(
+            tx, "write_cancelled_quantities", [_taken(x) for x in self.touched.values()]
+        )
         await run_rows(tx, "write_cancellations", [_kept(item) for item in self.kept])
         await write_stock(tx, self.stock_before, self.stock)
         return Outcome(results, tuple(self.events))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,45 +13,22 @@ import polars as pl
 
 from core.entities import EventType, RowStatus
 from core.errors import ConflictError, InputError, NotFoundError
-from core.snapshot import TIME
 from graph.engine import Transaction
-from graph.frames import CANONICAL_SCHEMAS, conform, join_links
+from graph.import_reads import ImportReads
 from graph.queries import load_query
 from graph.session import (
     EVENTS_COUNTER,
     EventDraft,
-    GraphSession,
     InputRow,
     append_events,
     read_pending,
+    run_lines,
     run_rows,
 )
 from graph.tables import TABLES, Table
 from graph.upserts import BUYERS, CATEGORIES, OFFERS, VENDORS, Upserts
 
-# Beyond this many ids, a scan of the whole table is quicker than a list in a query.
-_LIST_LIMIT = 500
 _REMOVED_AT_ONCE = 20_000
-_STREAMS = {
-    "buyers": "all_buyers",
-    "vendors": "all_vendors",
-    "categories": "all_categories",
-    "offers": "all_offers",
-    "purchases": "all_purchases",
-    "interactions": "all_interactions",
-    "preferences": "all_preferences",
-    "cancellations": "all_cancellations",
-}
-_END = {"buyer_id": pl.String, "offer_id": pl.String}
-_LINES = {
-    **_END,
-    "id": pl.String,
-    "at": TIME,
-    "quantity": pl.Int64,
-    "cancelled_quantity": pl.Int64,
-    "cancelled_at": TIME,
-}
-_OPEN = {**_END, "id": pl.String, "at": TIME, "quantity": pl.Int64, "matched_quantity": pl.Int64}
 
 
 class ImportState(StrEnum):
@@ -102,7 +79,7 @@ class ImportRecord:
     summary: dict[str, Any]
 
 
-class Imports(GraphSession):
+class Imports(ImportReads):
     """What loaders use. At most one import is pending at a time."""
 
     async def open_import(
@@ -225,82 +202,6 @@ class Imports(GraphSession):
         ]
         return sorted(records, key=lambda record: (record.opened_at, record.id))
 
-    async def existing_ids(self, table: str, ids: Collection[str]) -> set[str]:
-        """Which of these ids the graph has under a label or relationship type.
-
-        Rows of pending imports do not count (a resumed import inserts what is missing).
-        """
-        wanted = set(ids)
-        if not wanted:
-            return set()
-        parameters = {"every": len(wanted) > _LIST_LIMIT, "ids": []}
-        if not parameters["every"]:
-            parameters["ids"] = sorted(wanted)
-        frame = await self.engine.read_frame(load_query(f"ids_{table.lower()}"), parameters)
-        return wanted & set(frame["id"].to_list()) if frame.height else set()
-
-    async def read_lines(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        """Order lines of buyer and offer pairs, cancelled ones included.
-
-        Args:
-            pairs: ``buyer_id``, ``offer_id``.
-
-        Returns:
-            ``buyer_id``, ``offer_id``, ``id``, ``at``, ``quantity``, ``cancelled_quantity`` (never
-            null), ``cancelled_at``, in no order.
-        """
-        lines = await self._of_pairs(pairs, "lines_of_pairs", "all_purchases", _LINES)
-        return lines.with_columns(pl.col("cancelled_quantity").fill_null(0))
-
-    async def read_open_cancellations(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        """Cancellation lines of buyer and offer pairs that have not met all they take back.
-
-        Args:
-            pairs: ``buyer_id``, ``offer_id``.
-
-        Returns:
-            ``buyer_id``, ``offer_id``, ``id``, ``at``, ``quantity``, ``matched_quantity``, in no
-            order.
-        """
-        kept = await self._of_pairs(pairs, "open_cancellations", "all_cancellations", _OPEN)
-        return kept.filter(pl.col("matched_quantity") < pl.col("quantity"))
-
-    async def stream_table(
-        self, name: str, batch_rows: int = 50_000
-    ) -> AsyncIterator[pl.DataFrame]:
-        """One canonical table or ``cancellations`` in frames of at most ``batch_rows``.
-
-        Columns and types are graph.frames.CANONICAL_SCHEMAS[name]; no order; no frame when empty.
-        """
-        schema = CANONICAL_SCHEMAS[name]
-        links: tuple[pl.DataFrame, ...] = ()
-        if name == "offers":
-            links = (
-                await self.engine.read_frame(load_query("all_listings")),
-                await self.engine.read_frame(load_query("all_offer_categories")),
-            )
-        query = load_query(_STREAMS[name])
-        async for frame in self.engine.stream(query, batch_rows=batch_rows):
-            joined = join_links(frame, *links) if links else frame
-            if frame.height:
-                yield conform(joined, schema)
-
-    async def _of_pairs(
-        self, pairs: pl.DataFrame, few: str, all_rows: str, schema: dict[str, Any]
-    ) -> pl.DataFrame:
-        wanted = pairs.select(pl.col(name).cast(pl.String) for name in _END).unique()
-        if not wanted.height:
-            return pl.DataFrame(schema=schema)
-        name, parameters = all_rows, {}
-        if wanted.height <= _LIST_LIMIT:
-            name = few
-            parameters = {
-                "buyerIds": wanted["buyer_id"].unique().to_list(),
-                "offerIds": wanted["offer_id"].unique().to_list(),
-            }
-        frame = conform(await self.engine.read_frame(load_query(name), parameters), schema)
-        return frame.join(wanted, on=list(_END), how="semi")
-
     async def _remove(self, name: str, batch_id: str) -> int:
         query = load_query(name)
         parameters: dict[str, Any] = {"id": batch_id}
@@ -331,12 +232,12 @@ async def _apply(tx: Transaction, updates: ImportUpdates, now: datetime) -> None
                     f"{kind.plural} {result.id!r}: {result.error.message}",
                     field=(kind.plural, result.id, *result.error.field),
                 )
+    await run_rows(tx, "write_preferences", [_camel(row) for row in updates.preferences])
     for name, changes in (
-        ("write_preferences", updates.preferences),
         ("write_imported_quantities", updates.cancelled),
         ("write_matched_quantities", updates.matched),
     ):
-        await run_rows(tx, name, [_camel(row) for row in changes])
+        await run_lines(tx, name, [_camel(row) for row in changes])
 
 
 def _camel(row: InputRow) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from graph.session import (
     lock_rows,
     read_pending,
     run_ids,
+    run_lines,
     run_rows,
 )
 
@@ -81,7 +82,7 @@ class _Recording:
             }
             for c in self.met.values()
         ]
-        await run_rows(tx, "write_matched_quantities", matched)
+        await run_lines(tx, "write_matched_quantities", matched)
         await write_stock(tx, self.stock_before, self.stock)
         return Outcome(results, tuple(_draft(line) for line in self.lines.values()))
 

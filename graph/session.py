@@ -142,6 +142,15 @@ async def run_rows(
         await tx.run(query, {"rows": [dict(row) for row in rows[start : start + chunk]]})
 
 
+async def run_lines(tx: Transaction, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run a query over ``$rows`` about buyers' lines, with ``$buyerIds``, in chunks."""
+    query = load_query(name)
+    for start in range(0, len(rows), 5_000):
+        part = [dict(row) for row in rows[start : start + 5_000]]
+        buyers = sorted({row["buyerId"] for row in part})
+        await tx.run(query, {"rows": part, "buyerIds": buyers})
+
+
 async def run_ids(tx: Transaction, name: str, ids: Sequence[str]) -> list[dict[str, Any]]:
     """Run a query over ``$ids``; no rows without ids."""
     return await tx.run(load_query(name), {"ids": list(ids)}) if ids else []
