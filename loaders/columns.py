@@ -38,20 +38,20 @@ class Columns:
         Returns:
             A series of the batch's height, and the refusals of its lookup.
         """
-        series = self._origin(rule, batch)
+        series, refusals = self._origin(rule, batch), list[Refusal]()
+        if self._has_steps(rule):
+            series, refusals = self._stepped(rule, as_text(series))
         if rule.divide_by is not None:
-            series = _divided(series, source_column(rule.divide_by, batch))
-        if not self._has_steps(rule):
-            return series, []
-        text, refusals = self._stepped(rule, as_text(series))
+            series, refusal = _divided(series, source_column(rule.divide_by, batch))
+            refusals.append(refusal)
         if rule.default is not None:
-            text = text.fill_null(rule.default)
+            series = as_text(series).fill_null(rule.default)
         if rule.otherwise is None:
-            return text, refusals
+            return series, refusals
         others, more = self.cells(rule.otherwise, batch)
-        empty = text.is_null()
+        empty = as_text(series).is_null()
         more = [replace(each, mask=each.mask & empty) for each in more]
-        return text.zip_with(~empty, as_text(others)), [*refusals, *more]
+        return as_text(series).zip_with(~empty, as_text(others)), [*refusals, *more]
 
     def _stepped(self, rule: ColumnRule, text: pl.Series) -> tuple[pl.Series, list[Refusal]]:
         text = text.set(text.is_in(pl.Series(rule.empty, dtype=pl.String).implode()), None)
@@ -118,7 +118,7 @@ class Columns:
     @staticmethod
     def _has_steps(rule: ColumnRule) -> bool:
         steps = (rule.empty, rule.replace, rule.extract, rule.case, rule.category, rule.lookup)
-        return any(steps) or rule.default is not None or rule.otherwise is not None
+        return any(steps)
 
 
 def source_column(name: str, batch: pl.DataFrame) -> pl.Series:
@@ -161,14 +161,16 @@ def _spaced(text: pl.Series) -> pl.Series:
     return text.str.strip_chars().str.replace_all(r"\s+", " ").str.to_lowercase()
 
 
-def _divided(series: pl.Series, by: pl.Series) -> pl.Series:
-    above = (as_text(series) if series.dtype == pl.String else series).cast(
-        pl.Float64, strict=False
+def _divided(series: pl.Series, by: pl.Series) -> tuple[pl.Series, Refusal]:
+    above, below = (
+        (as_text(cells) if cells.dtype == pl.String else cells).cast(pl.Float64, strict=False)
+        for cells in (series, by)
     )
-    below = (as_text(by) if by.dtype == pl.String else by).cast(pl.Float64, strict=False)
-    quotient = above / below.set(below == 0, None)
     # Six decimals outlast every currency, and hide what division adds in the sixteenth.
-    return quotient.round(6)
+    quotient = (above / below.set(below == 0, None)).round(6)
+    wrong = as_text(series).is_not_null() & quotient.is_null()
+    mend = f"It is divided by {by.name}: both must be numbers, and that not 0."
+    return quotient, Refusal(wrong, "not-a-number", mend, series)
 
 
 def _filled_in(template: str, batch: pl.DataFrame) -> pl.Series:

@@ -128,13 +128,13 @@ class ColumnRule(_Part):
     value: Scalar | None = None
     template: str | None = None
     levels: list[str] | None = None
-    divide_by: str | None = None
     empty: list[str] = []
     replace: dict[str, str] = {}
     extract: Regex | None = None
     case: Literal["lower", "upper", "title"] | None = None
     lookup: str | None = None
     category: bool = False
+    divide_by: str | None = None
     default: str | None = None
     otherwise: ColumnRule | None = None
     round: bool = False
