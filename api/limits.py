@@ -26,7 +26,9 @@ from graphql import (
     IntValueNode,
     OperationDefinitionNode,
     OperationType,
+    SchemaMetaFieldDef,
     SelectionSetNode,
+    TypeMetaFieldDef,
     ValueNode,
     VariableNode,
     get_named_type,
@@ -48,6 +50,7 @@ MAX_REPEATS = 20
 
 _PAGE = 20
 _UNSIZED_LIST = 8
+_INTROSPECTION = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 _SIZED_BY_PARENT = frozenset({"edges", "nodes"})
 
 BASE_COST: dict[str, int] = {
@@ -273,6 +276,8 @@ def _check_shape(document: DocumentNode) -> None:
 
 
 def _definition(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
+    if name in _INTROSPECTION:
+        return _INTROSPECTION[name]
     if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
         fields: Mapping[str, GraphQLField] = parent.fields
         return fields.get(name)
@@ -289,6 +294,8 @@ def _unless(condition: bool, value: str | None) -> str | None:
 
 def _default_size(argument: GraphQLArgument) -> int:
     default = argument.default
+    if default is not None and isinstance(default.literal, IntValueNode):
+        return int(default.literal.value)
     return default.value if default and isinstance(default.value, int) else _PAGE
 
 

@@ -6,19 +6,32 @@ payload, always show what the graph holds now.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from strawberry.dataloader import DataLoader
 
 from core.entities import Buyer, BuyerProfile, Category, Offer, Vendor
+from matching.answers import Explanation, Ranking, SimilarOffer
+from matching.requests import BuyerMatchRequest, MatchRequest, OfferMatchRequest
 
 if TYPE_CHECKING:
     from api.context import Services
-    from matching.answers import Explanation
 
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RankingKey:
+    """A ranking: a new one of this subject, or the stored one of that id."""
+
+    subject_id: str
+    request: MatchRequest
+    ranking_id: str | None = None
 
 
 class Loaders:
@@ -34,6 +47,10 @@ class Loaders:
         self.offers: DataLoader[str, Offer | None] = _by_id(store.get_offers)
         self.profiles: DataLoader[str, BuyerProfile | None] = _by_id(store.read_buyer_profiles)
         self.children: DataLoader[str, list[str] | None] = _by_id(store.category_children)
+        self.rankings: DataLoader[RankingKey, Ranking] = _together(self._rank)
+        self.similar: DataLoader[tuple[str, int], list[SimilarOffer]] = _together(
+            lambda key: services.matching.similar_offers(*key)
+        )
 
     def explanations(self, first: int) -> DataLoader[Pair, tuple[Explanation, ...]]:
         """The batch of pairs to explain with their ``first`` strongest pieces of evidence."""
@@ -44,6 +61,28 @@ class Loaders:
 
             self._explanations[first] = DataLoader(load, cache=False)
         return self._explanations[first]
+
+    async def _rank(self, key: RankingKey) -> Ranking:
+        matching = self._services.matching
+        match key.request, key.ranking_id:
+            case OfferMatchRequest() as request, None:
+                return await matching.rank_offers(key.subject_id, request)
+            case OfferMatchRequest() as request, str(ranking_id):
+                return await matching.resume_offers(key.subject_id, request, ranking_id)
+            case BuyerMatchRequest() as request, None:
+                return await matching.rank_buyers(key.subject_id, request)
+            case BuyerMatchRequest() as request, str(ranking_id):
+                return await matching.resume_buyers(key.subject_id, request, ranking_id)
+        raise AssertionError(key)
+
+
+def _together(compute: Callable[[K], Awaitable[V]]) -> DataLoader[K, V]:
+    """Compute each, and hand them out at one moment: what hangs below is then read in one batch."""
+
+    async def load(keys: list[K]) -> list[V | BaseException]:
+        return await asyncio.gather(*map(compute, keys), return_exceptions=True)
+
+    return DataLoader(load, cache=False)
 
 
 def _by_id(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated
 
 import strawberry
 
@@ -112,7 +112,7 @@ class Subscription:
         _check_buyers(info, buyer_ids)
         threshold = filter.min_score if filter else 0.0
         events = info.context.services.matching.new_matches(buyer_ids, page_size(top), threshold)
-        async with aclosing(cast(AsyncGenerator[LiveMatch, None], events)):
+        async with aclosing(events):
             async for event in events:
                 await _check_still_allowed(info, event.buyer_id)
                 told = await _read(info, event, filter)

@@ -10,6 +10,7 @@ from api.connections import After, First, PageInfo, page_size
 from api.context import ApiInfo
 from api.cursors import RankingCursor
 from api.ids import parse_global_id
+from api.loaders import RankingKey
 from api.permissions import Requires, anyone
 from api.scalars import BigInt
 from api.types import buyer as buyer_types
@@ -136,16 +137,8 @@ async def match_offers(
     at_least_seq: int | None,
 ) -> MatchConnection:
     """A page of a buyer's offers: of a new ranking, or of the one that ``after`` names."""
-    services = info.context.services
     size = page_size(first)
-    place = _place(info, after, buyer_id, request)
-    if at_least_seq is not None:
-        await services.matching.wait_for(at_least_seq)
-    if place is None:
-        ranking = await services.matching.rank_offers(buyer_id, request)
-    else:
-        ranking = await services.matching.resume_offers(buyer_id, request, place.ranking_id)
-    start = place.position if place else 0
+    ranking, start = await _ranking(info, buyer_id, request, after, at_least_seq)
     matches = [
         Match.from_domain(item, ranking, buyer_id=buyer_id, offer_id=item.id)
         for item in ranking.items[start : start + size]
@@ -163,21 +156,28 @@ async def match_buyers(
     at_least_seq: int | None,
 ) -> MatchConnection:
     """A page of an offer's buyers; as match_offers, in the other direction."""
-    services = info.context.services
     size = page_size(first)
-    place = _place(info, after, offer_id, request)
-    if at_least_seq is not None:
-        await services.matching.wait_for(at_least_seq)
-    if place is None:
-        ranking = await services.matching.rank_buyers(offer_id, request)
-    else:
-        ranking = await services.matching.resume_buyers(offer_id, request, place.ranking_id)
-    start = place.position if place else 0
+    ranking, start = await _ranking(info, offer_id, request, after, at_least_seq)
     matches = [
         Match.from_domain(item, ranking, buyer_id=item.id, offer_id=offer_id)
         for item in ranking.items[start : start + size]
     ]
     return _connection(info, ranking, matches, start)
+
+
+async def _ranking(
+    info: ApiInfo,
+    subject_id: str,
+    request: MatchRequest,
+    after: str | None,
+    at_least_seq: int | None,
+) -> tuple[Ranking, int]:
+    """The ranking, and how many of its places precede the page."""
+    place = _place(info, after, subject_id, request)
+    if at_least_seq is not None:
+        await info.context.services.matching.wait_for(at_least_seq)
+    key = RankingKey(subject_id, request, place.ranking_id if place else None)
+    return await info.context.loaders.rankings.load(key), place.position if place else 0
 
 
 def _place(

@@ -111,7 +111,7 @@ class Offer(Node):
     async def similar_offers(self, info: ApiInfo, first: First = None) -> list[SimilarOffer]:
         """The offers closest to it."""
         size = page_size(first)
-        similar = await info.context.services.matching.similar_offers(self.external_id, size)
+        similar = await info.context.loaders.similar.load((self.external_id, size))
         found = await info.context.loaders.offers.load_many([one.id for one in similar])
         return [
             SimilarOffer(similarity=one.similarity, offer=Offer.from_domain(offer))

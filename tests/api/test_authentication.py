@@ -18,7 +18,7 @@ from api.authentication import (
 )
 from core.entities import ApiKey, Role
 from core.errors import SettingsError, UnauthenticatedError
-from core.settings import Environment, Settings
+from core.settings import Environment, load_settings
 from tests.api import market
 from tests.api.conftest import JWT_SECRET, key_of
 from tests.api.serving import Serving
@@ -151,7 +151,7 @@ def kept_key(**changed: Any) -> ApiKey:
 async def test_a_revoked_key_stops_within_the_memory_of_keys() -> None:
     now = [NOW]
     store = KeptKeys(kept_key())
-    who = Authenticator(Settings(), store, lambda: now[0])  # type: ignore[arg-type]
+    who = Authenticator(load_settings(), store, lambda: now[0])  # type: ignore[arg-type]
     principal = await who.authenticate("opk_k")
     assert principal is not None
     assert principal.role is Role.PARTNER
@@ -165,7 +165,7 @@ async def test_a_revoked_key_stops_within_the_memory_of_keys() -> None:
 async def test_a_key_ends_at_its_time_though_it_is_remembered() -> None:
     now = [NOW]
     store = KeptKeys(kept_key(expires_at=NOW + timedelta(seconds=1)))
-    who = Authenticator(Settings(), store, lambda: now[0])  # type: ignore[arg-type]
+    who = Authenticator(load_settings(), store, lambda: now[0])  # type: ignore[arg-type]
     assert await who.authenticate("opk_k") is not None
     now[0] += timedelta(seconds=1)
     with pytest.raises(UnauthenticatedError):
@@ -173,7 +173,7 @@ async def test_a_key_ends_at_its_time_though_it_is_remembered() -> None:
 
 
 async def test_without_a_verification_key_no_token_is_taken() -> None:
-    who = Authenticator(Settings(), KeptKeys(kept_key()), lambda: NOW)  # type: ignore[arg-type]
+    who = Authenticator(load_settings(), KeptKeys(kept_key()), lambda: NOW)  # type: ignore[arg-type]
     with pytest.raises(UnauthenticatedError):
         await who.authenticate(jwt.encode({"role": "admin"}, "", algorithm="none"))
 
@@ -197,9 +197,9 @@ def test_development_is_open_on_loopback_only(
     def clock() -> datetime:
         return NOW
 
-    development = Authenticator(Settings(), KeptKeys(kept_key()), clock)  # type: ignore[arg-type]
+    development = Authenticator(load_settings(), KeptKeys(kept_key()), clock)  # type: ignore[arg-type]
     assert (development.open_to(client, host) is not None) is opened
-    settings = Settings(environment=Environment.PRODUCTION)
+    settings = load_settings(environment=Environment.PRODUCTION)
     closed = Authenticator(settings, KeptKeys(kept_key()), clock)  # type: ignore[arg-type]
     assert closed.open_to(client, host) is None
 
@@ -207,11 +207,11 @@ def test_development_is_open_on_loopback_only(
 def test_development_is_not_served_to_other_machines() -> None:
     for host in ("0.0.0.0", "::", "192.168.1.7", "example.org"):
         with pytest.raises(SettingsError):
-            check_exposure(Settings(host=host))
-        check_exposure(Settings(host=host, environment=Environment.PRODUCTION))
+            check_exposure(load_settings(host=host))
+        check_exposure(load_settings(host=host, environment=Environment.PRODUCTION))
     for host in ("127.0.0.1", "localhost", "::1"):
         assert is_loopback(host)
-        check_exposure(Settings(host=host))
+        check_exposure(load_settings(host=host))
 
 
 def test_a_web_page_under_another_name_is_not_the_developer(served: Serving) -> None:
