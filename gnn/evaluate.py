@@ -168,4 +168,5 @@ def _slices(
     }
     nobody = restricted(fresh, degree == 0)
     cold = {"offers nobody had bought, among themselves": _figures(rankings.cold, nobody, offers)}
-    return by_buyer | by_offer | cold
+    newcomers = {"all buyers, as newcomers": _figures(rankings.blind, fresh, offers)}
+    return by_buyer | newcomers | by_offer | cold

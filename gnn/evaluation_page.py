@@ -39,7 +39,8 @@ def write_evaluation_page(path: Path, evaluation: Evaluation) -> Path:
             [
                 "NDCG@20 for parts of the buyers and of the offers. For a slice of offers the "
                 "ranking is the whole one and only offers of the slice count as found; offers that "
-                "nobody had bought are ranked among themselves.",
+                "nobody had bought are ranked among themselves. Newcomers: the scores know a "
+                "buyer's attributes and preferences, and nothing that it has done.",
             ],
             _slice_table(evaluation),
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,7 +16,7 @@ from scoring.kernels import COSINE, WALK
 from scoring.metrics import rank_top
 from scoring.ragged import Ragged
 from scoring.scorer import Scorer
-from scoring.states import state_of
+from scoring.states import EMPTY_STATE, BuyerState, state_of
 from scoring.walk import purchased_pairs
 
 MODELS = ("popularity", "item_knn", "walk", "graphsage", "offerpath")
@@ -49,12 +49,15 @@ class Rankings:
     """Top offers (testers, k) int32 by model, -1 for none.
 
     ``new`` ranks what the buyer had not bought before, ``again`` what it had, ``cold`` what nobody
-    had. ``calibration`` is of the served score on pairs not bought before.
+    had; ``blind`` is as ``new``, but the scores know nothing that the buyer has done, only its
+    attributes and preferences: what it would get as a newcomer. ``calibration`` is of the
+    served score on pairs not bought before.
     """
 
     new: dict[str, NDArray[np.int32]]
     again: dict[str, NDArray[np.int32]]
     cold: dict[str, NDArray[np.int32]]
+    blind: dict[str, NDArray[np.int32]]
     calibration: Calibration
 
 
@@ -83,44 +86,66 @@ def rank_models(
         "popularity": Popularity(purchases),
         "item_knn": ItemKnn(purchases),
     }
-    new: dict[str, list[NDArray[np.int32]]] = {name: [] for name in MODELS}
-    again: dict[str, list[NDArray[np.int32]]] = {name: [] for name in MODELS}
-    cold: dict[str, list[NDArray[np.int32]]] = {name: [] for name in MODELS}
     untouched = scorer.constants.degree == 0
+    tops: dict[str, dict[str, list[NDArray[np.int32]]]] = {
+        kind: {name: [] for name in MODELS} for kind in ("new", "again", "cold", "blind")
+    }
     bins = np.zeros((3, len(EDGES) + 1))
     with progress.task("Ranking the held-out buyers", len(buyers)) as task:
         for block, rows in _blocks(buyers):
-            scores = served_scores(scorer, block)
-            scores |= {name: model.score_block(block) for name, model in others.items()}
             mine, later = _part(known, rows), _part(fresh, rows)
+            scores = served_scores(scorer, block)
+            blind = served_scores(scorer, block, as_newcomers=True)
+            for name, model in others.items():
+                scores[name] = model.score_block(block)
+                blind[name] = scores[name] * (name == "popularity")
+            bins += _binned(scores["offerpath"], mine, later)
             for name in MODELS:
-                again[name].append(_rank_within(scores[name], mine, k))
-                cold[name].append(rank_top(np.where(untouched, scores[name], -np.inf), k))
-                if name == "offerpath":
-                    bins += _binned(scores[name], mine, later)
-                new[name].append(rank_top(scores[name], k, mine))
+                tops["again"][name].append(_rank_within(scores[name], mine, k))
+                tops["cold"][name].append(rank_top(np.where(untouched, scores[name], -np.inf), k))
+                tops["blind"][name].append(rank_top(blind[name], k, mine))
+                tops["new"][name].append(rank_top(scores[name], k, mine))
             task.advance(len(block))
-    return Rankings(
-        {name: np.concatenate(parts) for name, parts in new.items()},
-        {name: np.concatenate(parts) for name, parts in again.items()},
-        {name: np.concatenate(parts) for name, parts in cold.items()},
-        Calibration(*bins),
-    )
+    joined = {
+        kind: {name: np.concatenate(parts) for name, parts in models.items()}
+        for kind, models in tops.items()
+    }
+    return Rankings(**joined, calibration=Calibration(*bins))
 
 
-def served_scores(scorer: Scorer, buyers: NDArray[np.int64]) -> dict[str, NDArray[np.floating]]:
-    """Scores (B, N) of the walk, the cosine and the whole, from the scorer that serves."""
+def served_scores(
+    scorer: Scorer, buyers: NDArray[np.int64], *, as_newcomers: bool = False
+) -> dict[str, NDArray[np.floating]]:
+    """Scores (B, N) of the walk, the cosine and the whole, from the scorer that serves.
+
+    ``as_newcomers`` leaves out what the buyers have done, not who and where they are.
+    """
     offers = np.arange(len(scorer.corpus.offers), dtype=np.int32)
     shape = (len(buyers), len(offers))
     scores: dict[str, NDArray[np.floating]] = {
         name: np.empty(shape) for name in ("walk", "graphsage", "offerpath")
     }
     for row, buyer in enumerate(buyers.tolist()):
-        phi = scorer.components(scorer.read(state_of(scorer.corpus, buyer)), offers)
+        state = state_of(scorer.corpus, buyer)
+        if as_newcomers:
+            state = without_deeds(state)
+        phi = scorer.components(scorer.read(state), offers)
         scores["walk"][row] = phi[:, WALK]
         scores["graphsage"][row] = phi[:, COSINE]
         scores["offerpath"][row] = scorer.combine(phi)
     return scores
+
+
+def without_deeds(state: BuyerState) -> BuyerState:
+    """The same buyer before it did anything: attributes and preferences stay."""
+    blank = EMPTY_STATE
+    return replace(
+        state,
+        offers=blank.offers,
+        evidence_kinds=blank.evidence_kinds,
+        counts=blank.counts,
+        last_at=blank.last_at,
+    )
 
 
 def _blocks(buyers: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], slice]]:
