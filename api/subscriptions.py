@@ -109,15 +109,22 @@ class Subscription:
     ) -> AsyncGenerator[MatchEvent, None]:
         """New matches of these buyers."""
         buyer_ids = external_ids_of(buyers, Label.BUYER)
+        # Checked here and not in the generator, so that a refusal is the operation's own error.
         _check_buyers(info, buyer_ids)
-        threshold = filter.min_score if filter else 0.0
-        events = info.context.services.matching.new_matches(buyer_ids, page_size(top), threshold)
-        async with aclosing(events):
-            async for event in events:
-                await _check_still_allowed(info, event.buyer_id)
-                told = await _read(info, event, filter)
-                if told is not None:
-                    yield told
+        return _follow(info, buyer_ids, filter, page_size(top))
+
+
+async def _follow(
+    info: ApiInfo, buyer_ids: tuple[str, ...], filter_: MatchEventFilter | None, top: int
+) -> AsyncGenerator[MatchEvent, None]:
+    threshold = filter_.min_score if filter_ else 0.0
+    events = info.context.services.matching.new_matches(buyer_ids, top, threshold)
+    async with aclosing(events):
+        async for event in events:
+            await _check_still_allowed(info, event.buyer_id)
+            told = await _read(info, event, filter_)
+            if told is not None:
+                yield told
 
 
 def _check_buyers(info: ApiInfo, buyer_ids: tuple[str, ...]) -> None:
