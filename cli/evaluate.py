@@ -15,7 +15,7 @@ from rich.text import Text
 from cli.console import Terminal
 from cli.session import now, session_of
 from cli.train import train_settings
-from cli.training import read_training_snapshot
+from cli.training import read_training_snapshot, require_torch
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -57,8 +57,9 @@ def run(
     """
     session = session_of(context)
     settings = session.settings()
-    chosen = train_settings(seed=seed, dimension=dimension, epochs=epochs, threads=threads)
+    require_torch()
     snapshot = read_training_snapshot(settings, session.terminal)
+    chosen = train_settings(seed=seed, dimension=dimension, epochs=epochs, threads=threads)
     figures = evaluate_and_report(settings, session.terminal, snapshot, chosen)
     if json:
         session.terminal.answer_json(figures)

@@ -36,8 +36,9 @@ def run(
     """
     session = session_of(context)
     settings = session.settings()
-    chosen = train_settings(seed=seed, dimension=dimension, epochs=epochs, threads=threads)
+    require_torch()
     snapshot = read_training_snapshot(settings, session.terminal)
+    chosen = train_settings(seed=seed, dimension=dimension, epochs=epochs, threads=threads)
     manifest = train_and_publish(settings, session.terminal, snapshot, chosen)
     if json:
         session.terminal.answer_json(manifest)

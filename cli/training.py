@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import sys
 from typing import TYPE_CHECKING
 
@@ -52,14 +53,12 @@ def require_torch() -> None:
     Raises:
         OfferpathError: when torch is not installed; the mend says how.
     """
-    try:
-        import torch  # noqa: F401
-        import torch_geometric  # noqa: F401
-    except ImportError as error:
-        raise OfferpathError(
-            f"{error.name} is not installed, and training needs it.",
-            mend="Install the train extra: make demo, or pip install -r requirements/train.txt",
-        ) from error
+    for name in ("torch", "torch_geometric"):
+        if importlib.util.find_spec(name) is None:
+            raise OfferpathError(
+                f"{name} is not installed, and training needs it.",
+                mend="Install the train extra: make demo, or pip install -r requirements/train.txt",
+            )
 
 
 def keep_memory_mapped() -> None:

@@ -17,6 +17,7 @@ from core.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 # Written apart, so that this file does not hold what it looks for.
+# The image's own user is no machine's.
 MACHINE_PATHS = re.compile(
     "|".join(("/" + "work/", "/" + "root/", "/" + r"home/\w+/", "/opt" + "/wheels"))
 )
