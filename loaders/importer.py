@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -33,6 +33,7 @@ from loaders.reading import Reader
 from loaders.report import ImportReport, Outcome, make_report
 from loaders.staging import Stage, batch_id, fingerprint
 
+_INSERTED_AT_ONCE = 200_000
 _READY = {
     "purchases": ALLOTTED,
     "cancellations": MET,
@@ -215,13 +216,25 @@ async def _write(
                 chosen = {n: rows for n, rows in shape.items() if TABLES[n].is_node is is_node}
                 await _insert(store, chosen, task if is_node else None)
         for table, name in _READY.items():
-            for part in stage.parts(name):
+            for part in _gathered_parts(stage, name):
                 await _insert(store, to_graph(table, part, run.batch), task)
     with progress.task("Finishing") as task:
         updates = plan.import_updates(resumed=state is ImportState.PENDING)
         seq = await store.finish_import(run.batch, updates, summary)
         task.advance()
     return seq
+
+
+def _gathered_parts(stage: Stage, name: str) -> Iterator[pl.DataFrame]:
+    """Parts put together: the embedded engine reads all ids of a table before each insert."""
+    parts: list[pl.DataFrame] = []
+    for part in stage.parts(name):
+        parts.append(part)
+        if sum(rows.height for rows in parts) >= _INSERTED_AT_ONCE:
+            yield pl.concat(parts)
+            parts = []
+    if parts:
+        yield pl.concat(parts)
 
 
 async def _insert(store: GraphStore, frames: dict[str, pl.DataFrame], task: Task | None) -> None:
