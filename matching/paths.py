@@ -7,14 +7,17 @@ nobody can be picked out.
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from matching.answers import PathElement, PathKind
-from matching.state import MatcherState
-from scoring.corpus import KINDS, PURCHASED
+from matching.state import MatcherState, Rows
+from scoring.corpus import KINDS
 from scoring.states import BuyerState
 
 Path = tuple[PathElement, ...]
 FEW = 3
+# By the row of KINDS.
+DEEDS = tuple(PathKind(kind.value) for kind in KINDS)
 BOUGHT = PathElement(PathKind.PURCHASED)
 LISTS = PathElement(PathKind.LISTS)
 IN_CATEGORY = PathElement(PathKind.IN_CATEGORY)
@@ -53,7 +56,7 @@ def buyers_element(count: int) -> PathElement:
 
 def dealing_path(state: MatcherState, buyer_id: str, buyer: BuyerState, piece: int) -> Path:
     """The buyer, what it did, and the offer it did it to."""
-    kind = PathKind(KINDS[buyer.evidence_kinds[piece]].value)
+    kind = DEEDS[buyer.evidence_kinds[piece]]
     did = PathElement(kind, count=int(buyer.counts[piece]))
     return buyer_element(buyer_id), did, offer_element(state, int(buyer.offers[piece]))
 
@@ -100,12 +103,20 @@ def shared_category(state: MatcherState, first: int, second: int) -> int | None:
     return int(both[np.argmax(weight[both])])
 
 
-def peer_count(state: MatcherState, first: int, second: int, buyer_id: str) -> int:
-    """How many other buyers have bought both offers and kept some."""
-    both = np.intersect1d(
-        state.buyers_who(first, PURCHASED), state.buyers_who(second, PURCHASED), assume_unique=True
-    )
-    return len(both) - int((both == state.buyer_table.index.get(buyer_id, -1)).any())
+@njit(cache=True, nogil=True)
+def count_common(first: Rows, second: Rows, left_out: int) -> int:
+    """How many values other than ``left_out`` two rising lists share."""
+    shared = at = other = 0
+    while at < len(first) and other < len(second):
+        if first[at] == second[other]:
+            shared += first[at] != left_out
+            at += 1
+            other += 1
+        elif first[at] < second[other]:
+            at += 1
+        else:
+            other += 1
+    return shared
 
 
 def _down(state: MatcherState, category: int, offer: int) -> Path:

@@ -124,9 +124,9 @@ def score_all_buyers(state: MatcherState, offer: int) -> Floats:
 def items_of(ranked: RankedRows, ids: list[str]) -> tuple[RankedItem, ...]:
     """The ranking as items."""
     scores = ranked.scores[ranked.rows].tolist()
+    places = enumerate(zip(ranked.rows, scores, strict=True), start=1)
     return tuple(
-        RankedItem(ids[row], score, place + 1, place < ranked.pins)
-        for place, (row, score) in enumerate(zip(ranked.rows, scores, strict=True))
+        RankedItem(ids[row], score, place, place <= ranked.pins) for place, (row, score) in places
     )
 
 
@@ -159,6 +159,9 @@ def _kept(
 ) -> tuple[list[int], dict[int, str]]:
     passes[pins] = False
     limit = RANKING_LIMIT - len(pins)
+    if not caps:
+        rows = np.flatnonzero(passes)
+        return _top(rows, scores, places, min(limit, len(rows)))[:limit].tolist(), {}
     return capped_rows(best_first(scores, passes, places), caps, pins, limit)
 
 

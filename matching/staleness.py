@@ -52,9 +52,9 @@ def _marked(ranking: Ranking, index: dict[str, int], conditions: Iterable[Condit
         row = index.get(item.id)
         counts = HAPPENED_TO_PINS if item.pinned else HAPPENED
         stale = row is None or any(not c.passes[row] for c in telling if c.stage in counts)
-        items.append(replace(item, stale=True) if stale else item)
+        items.append(item._replace(stale=True) if stale else item)
     return replace(ranking, items=tuple(items))
 
 
 def _all_stale(ranking: Ranking) -> Ranking:
-    return replace(ranking, items=tuple(replace(item, stale=True) for item in ranking.items))
+    return replace(ranking, items=tuple(item._replace(stale=True) for item in ranking.items))

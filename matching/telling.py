@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,16 +18,16 @@ from matching.paths import (
     buyer_element,
     buyers_element,
     category_path,
+    count_common,
     dealing_path,
     offer_element,
-    peer_count,
     peers_path,
     preference_path,
     shared_category,
     vendor_element,
     vendor_path,
 )
-from matching.state import MatcherState
+from matching.state import MatcherState, Rows
 from scoring import kernels
 from scoring.corpus import KINDS, PURCHASED
 from scoring.effects import Effect, Mask
@@ -88,7 +89,7 @@ class Teller:
         return ExplanationKind.SIMILAR, sentences.similar(self._title(source), deed), path
 
     def _peers(self, dealing: Path, source: int, deed: EvidenceKind, offer: int) -> Told | None:
-        count = peer_count(self.state, source, offer, self.buyer_id)
+        count = count_common(self._buyers_of(source), self._buyers_of(offer), self._own_row)
         # Peers of the snapshot can be gone by now: then there is no such path to show.
         if count == 0:
             return None
@@ -169,12 +170,24 @@ class Teller:
             )[0]
         )  # fmt: skip
 
-    def _others_who_bought(self, offer: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-        rows = self.state.buyers_who(offer, PURCHASED)
-        others: np.ndarray[tuple[int], np.dtype[np.int32]] = rows[
-            rows != self.state.buyer_table.index.get(self.buyer_id, -1)
-        ]
+    def _others_who_bought(self, offer: int) -> Rows:
+        rows = self._buyers_of(offer)
+        others: Rows = rows[rows != self._own_row]
         return others
+
+    def _buyers_of(self, offer: int) -> Rows:
+        if offer not in self._bought_by:
+            self._bought_by[offer] = self.state.buyers_who(offer, PURCHASED)
+        return self._bought_by[offer]
+
+    @cached_property
+    def _own_row(self) -> int:
+        return self.state.buyer_table.index.get(self.buyer_id, -1)
+
+    @cached_property
+    def _bought_by(self) -> dict[int, Rows]:
+        """Buyers by offer row, as far as asked for: twenty matches share what explains them."""
+        return {}
 
     def _title(self, offer: int) -> str:
         offers = self.state.corpus.offers

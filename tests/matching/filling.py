@@ -37,8 +37,7 @@ async def fill_graph(store: GraphStore, snapshot: GraphSnapshot, batch: str = BA
     await _insert(store, "SUBCATEGORY_OF", below, batch)
     likes = snapshot.preferences.rename({"buyer_id": FROM, "category_id": TO})
     await _insert(store, "PREFERS", likes, batch)
-    lines = _edges(snapshot.purchases, "line").with_columns(cancelledQuantity=pl.lit(0))
-    await _insert(store, "PURCHASED", lines, batch)
+    await _insert(store, "PURCHASED", _edges(snapshot.purchases, "line"), batch)
     for (kind,), rows in snapshot.interactions.group_by("kind"):
         await _insert(store, str(kind), _edges(rows, f"{kind}-"), batch)
     await store.finish_import(batch, ImportUpdates(), {})

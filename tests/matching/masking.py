@@ -47,6 +47,12 @@ def _between(kind: str, ending: str, returns: str) -> Query:
 
 
 _COUNT = {kind: _between(kind, "RETURN count(r) AS found", "found") for kind in _LABELS}
+# Order lines that were taken back whole are in the graph, but are no evidence.
+_COUNT["PURCHASED"] = _between(
+    "PURCHASED",
+    "AND r.quantity > coalesce(r.cancelledQuantity, 0) RETURN count(r) AS found",
+    "found",
+)
 _DELETE = {kind: _between(kind, "DELETE r", "none") for kind in _LABELS}
 _NODE = {
     label: _query(f"MATCH (n:{label}) WHERE n.id = $id RETURN count(n) AS found", "id", "found")
@@ -55,16 +61,16 @@ _NODE = {
 # In two steps: as one pattern of two hops the embedded engine loses rows of it.
 _PEERS = _query(
     "MATCH (x:Offer)<-[p:PURCHASED]-(v:Buyer) "
-    "WHERE x.id = $first AND v.id <> $buyer AND p.quantity > p.cancelledQuantity "
+    "WHERE x.id = $first AND v.id <> $buyer AND p.quantity > coalesce(p.cancelledQuantity, 0) "
     "WITH DISTINCT v MATCH (v)-[q:PURCHASED]->(i:Offer) "
-    "WHERE i.id = $second AND q.quantity > q.cancelledQuantity "
+    "WHERE i.id = $second AND q.quantity > coalesce(q.cancelledQuantity, 0) "
     "RETURN count(DISTINCT v.id) AS found",
     "first, second, buyer",
     "found",
 )
 _BUYERS = _query(
     "MATCH (v:Buyer)-[q:PURCHASED]->(i:Offer) WHERE i.id = $offer AND v.id <> $buyer "
-    "AND ($country = '' OR v.country = $country) AND q.quantity > q.cancelledQuantity "
+    "AND ($country = '' OR v.country = $country) AND q.quantity > coalesce(q.cancelledQuantity, 0) "
     "RETURN count(DISTINCT v.id) AS found",
     "offer, buyer, country",
     "found",
