@@ -168,7 +168,7 @@ def _kept(
 def _spread(
     rows: list[int], scores: Floats, likeness: Floats, diversity: float, pins: int
 ) -> list[int]:
-    order = diversified(scores[rows], likeness, diversity, pins) if rows else []
+    order = diversified(scores[rows], likeness, float(diversity), pins) if rows else []
     return [rows[at] for at in order]
 
 

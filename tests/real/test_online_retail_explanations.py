@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,8 +54,9 @@ async def test_explanations_are_true_and_rankings_exact(
     snapshot = await store.read_snapshot()
     oracle = oracle_of(snapshot, state, state.model)
     rng = random.Random(51)
-    for _ in range(3):
-        asked = random_offer_request(rng, snapshot)
+    for _ in range(10):
+        # The oracle's diversity takes cubic time; small markets are where it is held to it.
+        asked = replace(random_offer_request(rng, snapshot), diversity=0.0)
         buyer_id = rng.choice(state.corpus.buyers.ids)
         buyer = state.buyer_state(buyer_id)
         assert buyer is not None
