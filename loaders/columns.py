@@ -9,8 +9,9 @@ from dataclasses import replace
 import polars as pl
 
 from loaders.batches import LIST_MARK
-from loaders.convert import Refusal, as_text
-from loaders.mapping import ColumnRule, Condition
+from loaders.cells import as_text
+from loaders.convert import Refusal
+from loaders.rules import ColumnRule, Condition
 
 CATEGORY_JOINT = " > "
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")

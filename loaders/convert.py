@@ -16,14 +16,10 @@ from core.currencies import MINOR_DIGITS
 from core.snapshot import TIME
 from loaders.batches import LIST_JOINT, LIST_MARK
 from loaders.canonical import LIST_SEPARATOR, MAX_ID_BYTES, Column, Kind
+from loaders.cells import as_text, wall_clock
 
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2200, 1, 1, tzinfo=UTC)
-_ISO = (
-    r"^(?P<day>\d{4}-\d{2}-\d{2})(?:[T ](?P<minute>\d{2}:\d{2})(?::(?P<second>\d{2})"
-    r"(?P<fraction>[.,]\d{1,9})?)?)?\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?$"
-)
-_HAS_CLOCK = ("%H", "%I", "%T", "%R", "%X", "%c", "%s", "%+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +54,6 @@ class Refusal:
 
 
 Converted = tuple[pl.Series, list[Refusal]]
-
-
-def as_text(series: pl.Series) -> pl.Series:
-    """Cells as trimmed text, empty as null; whole floats without their point zero."""
-    if series.dtype.is_float():
-        whole = series.is_finite() & (series == series.round(0)) & (series.abs() < 2**53)
-        frame = pl.DataFrame({"cell": series, "whole": whole})
-        series = frame.select(
-            pl.when("whole")
-            .then(pl.col("cell").cast(pl.Int64, strict=False).cast(pl.String))
-            .otherwise(pl.col("cell").cast(pl.String))
-        ).to_series()
-    text = series.cast(pl.String).str.strip_chars()
-    return text.set(text == "", None)
 
 
 def convert(series: pl.Series, column: Column, manner: Manner) -> Converted:
@@ -183,7 +165,7 @@ def _money(series: pl.Series, column: Column, manner: Manner) -> Converted:
         number = parsed["cell"].fill_null(False)
     else:
         frame = frame.with_columns(as_text(series).alias("cell"))
-        groups = pl.col("cell").str.extract_groups(r"^(?<s>[+-]?)(?<w>\d{1,12})(?:\.(?<f>\d*))?$")
+        groups = pl.col("cell").str.extract_groups(r"^(?<s>[+-]?)(?<w>\d{1,15})(?:\.(?<f>\d*))?$")
         frame = frame.with_columns(groups.alias("g")).unnest("g")
         number = frame["w"].is_not_null()
         padded = pl.col("f").fill_null("") + "0000"
@@ -209,7 +191,7 @@ def _money(series: pl.Series, column: Column, manner: Manner) -> Converted:
 
 def _time(series: pl.Series, column: Column, manner: Manner) -> Converted:
     filled = ~_blank(series)
-    naive, offset = _clock(series, manner)
+    naive, offset = wall_clock(series, manner.formats)
     if manner.last_day:
         naive = naive.dt.truncate("1d").dt.offset_by("1d")
     frame = pl.DataFrame({"naive": naive, "offset": offset}).with_columns(
@@ -234,56 +216,6 @@ def _time(series: pl.Series, column: Column, manner: Manner) -> Converted:
         Refusal(_masked(typed < _FIRST), "before-1970", "Correct the year."),
         Refusal(_masked(typed > last), late, "Correct the year, or the format's day and month."),
     ]
-
-
-def _clock(series: pl.Series, manner: Manner) -> tuple[pl.Series, pl.Series]:
-    """Naive wall-clock times, and their offset from UTC where the cell has one."""
-    none = pl.Series([None] * len(series), dtype=pl.Duration("us"))
-    if isinstance(series.dtype, pl.Datetime):
-        if series.dtype.time_zone is None:
-            return series.cast(pl.Datetime("us")), none
-        utc = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return utc.cast(pl.Datetime("us")), pl.Series([timedelta(0)]).new_from_index(0, len(series))
-    if series.dtype == pl.Date:
-        return series.cast(pl.Datetime("us")), none
-    text = as_text(series)
-    if manner.formats:
-        found = [_formatted(text, each) for each in manner.formats]
-        frame = pl.DataFrame({str(index): times for index, times in enumerate(found)})
-        return frame.select(pl.coalesce(pl.all())).to_series(), none
-    return _iso(text)
-
-
-def _formatted(text: pl.Series, pattern: str) -> pl.Series:
-    if not any(mark in pattern for mark in _HAS_CLOCK):
-        return text.str.to_date(pattern, strict=False).cast(pl.Datetime("us"))
-    times = text.str.to_datetime(pattern, time_unit="us", strict=False)
-    if isinstance(times.dtype, pl.Datetime) and times.dtype.time_zone is not None:
-        return times.dt.replace_time_zone(None)
-    return times
-
-
-def _iso(text: pl.Series) -> tuple[pl.Series, pl.Series]:
-    parts = pl.DataFrame({"t": text.str.extract_groups(_ISO)}).unnest("t")
-    written = pl.format(
-        "{} {}:{}", "day", pl.col("minute").fill_null("00:00"), pl.col("second").fill_null("00")
-    )
-    micros = (
-        (pl.col("fraction").str.slice(1) + "000000").str.slice(0, 6).cast(pl.Int64).fill_null(0)
-    )
-    zone = (
-        pl.col("zone").str.replace("Z", "+00:00", literal=True).str.replace(":", "", literal=True)
-    )
-    minutes = zone.str.slice(1, 2).cast(pl.Int64) * 60 + zone.str.slice(3, 2).cast(pl.Int64)
-    signed = minutes * pl.when(zone.str.starts_with("-")).then(-1).otherwise(1)
-    frame = parts.select(
-        (
-            written.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-            + pl.duration(microseconds=micros)
-        ).alias("naive"),
-        pl.duration(minutes=signed).cast(pl.Duration("us")).alias("offset"),
-    )
-    return frame["naive"], frame["offset"]
 
 
 def _masked(mask: pl.Series) -> pl.Series:

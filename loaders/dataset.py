@@ -9,7 +9,8 @@ from pathlib import Path
 from core.errors import InputError
 from loaders.batches import Options
 from loaders.canonical import TABLES, Kind
-from loaders.mapping import ColumnRule, Mapping, Source, TableRule, load_mapping, shipped_mappings
+from loaders.mapping import Mapping, Source, load_mapping, shipped_mappings
+from loaders.rules import ColumnRule, TableRule
 from loaders.sources import columns_of, format_of
 
 Files = dict[str, list[Path]]

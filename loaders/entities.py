@@ -9,8 +9,9 @@ import polars as pl
 
 from loaders.canonical import MAX_CATEGORY_DEPTH, TABLES, Kind
 from loaders.lines import DUPLICATE, LineBook
-from loaders.mapping import Mapping, Pick
+from loaders.mapping import Mapping
 from loaders.problems import LINE, gathered, no_problems, problems
+from loaders.rules import Pick
 from loaders.staging import Stage, canonical_schema
 
 Known = MappingType[str, Collection[str]]

@@ -7,12 +7,13 @@ from collections.abc import Mapping as MappingType
 import polars as pl
 
 from loaders.batches import ROW, Options
+from loaders.cells import as_text
 from loaders.columns import source_column
-from loaders.convert import as_text
 from loaders.dataset import Files
 from loaders.lines import LOOKED_UP, LineBook
-from loaders.mapping import Lookup, Mapping
+from loaders.mapping import Mapping
 from loaders.reading import check_columns
+from loaders.rules import Lookup
 from loaders.sources import read_batches
 
 

@@ -16,9 +16,10 @@ from core.progress import Progress
 from core.pseudonyms import pseudonym
 from loaders.batches import ROW, Batch, Options
 from loaders.canonical import CANCELLATIONS, TABLES, Kind
+from loaders.cells import as_text
 from loaders.checks import checks_of
 from loaders.columns import Columns
-from loaders.convert import Manner, Refusal, as_text, convert
+from loaders.convert import Manner, Refusal, convert
 from loaders.lines import (
     CANCELLATION,
     DUPLICATE,
@@ -29,9 +30,10 @@ from loaders.lines import (
     FileLines,
     LineBook,
 )
-from loaders.mapping import ColumnRule, Mapping, Source, TableRule
+from loaders.mapping import Mapping, Source
 from loaders.problems import LINE, gathered, no_problems, problems
 from loaders.quality import Quality
+from loaders.rules import ColumnRule, TableRule
 from loaders.sources import read_batches
 from loaders.staging import Stage, canonical_schema
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from core.currencies import MINOR_DIGITS, from_minor, to_minor
 from core.errors import InputError
 from loaders.canonical import BUYERS, INTERACTIONS, OFFERS, PURCHASES, Column
-from loaders.convert import Manner, as_text, convert
+from loaders.cells import as_text
+from loaders.convert import Manner, convert
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PRICE = OFFERS.column("price")

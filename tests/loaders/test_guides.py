@@ -9,7 +9,8 @@ from graph.embedded_engine import EmbeddedEngine
 from graph.store import GraphStore
 from loaders.canonical import TABLES
 from loaders.lines import REJECTED
-from loaders.mapping import ColumnRule, Mapping, Pick, Source, load_mapping
+from loaders.mapping import Mapping, Source, load_mapping
+from loaders.rules import ColumnRule, Pick
 from tests.loaders.markets import net_quantities, run_import, tables_of
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -15,7 +15,8 @@ from core.errors import InputError
 from graph.store import GraphStore
 from loaders.columns import Columns, holds
 from loaders.dataset import detect_mapping
-from loaders.mapping import ColumnRule, Condition, find_mapping, load_mapping, shipped_mappings
+from loaders.mapping import find_mapping, load_mapping, shipped_mappings
+from loaders.rules import ColumnRule, Condition
 from tests.loaders.markets import net_quantities, run_import, tables_of, write_csv
 
 SHOP = r"""
