@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from dataclasses import asdict, dataclass, replace
@@ -103,6 +104,8 @@ def fill_graph(demo: Demo) -> None:
     """
     if demo.progress.imported and run_with_graph(demo.settings, _id_of) == demo.progress.graph_id:
         return
+    if not demo.embedded and demo.progress.graph_id is None:
+        asyncio.run(_refuse_strange_graph(demo.settings))
     folder = demo.data.folder or _generated(demo)
 
     async def load(store: GraphStore) -> None:
@@ -171,10 +174,28 @@ async def _id_of(store: GraphStore) -> str:
     return store.graph_id
 
 
+async def _refuse_strange_graph(settings: Settings) -> None:
+    """Refuse a server whose nodes are not Offerpath's, before anything is written into it."""
+    from graph.open import open_engine
+    from graph.queries import load_query
+
+    engine = await open_engine(settings)
+    try:
+        nodes = await engine.read(load_query("count_nodes"))
+        ours = await engine.read(load_query("read_schema_version"))
+    finally:
+        await engine.close()
+    if nodes[0]["nodes"] and not ours:
+        raise _other_data()
+
+
 async def _refuse_other_data(store: GraphStore) -> None:
-    if await store.last_seq() == 0 and not await store.list_imports():
-        return
-    raise InputError(
+    if await store.last_seq() or await store.list_imports():
+        raise _other_data()
+
+
+def _other_data() -> InputError:
+    return InputError(
         "The graph holds other data already; a demo does not mix with them.",
         mend="Empty it, or name another: OFFERPATH_GRAPH_URI, OFFERPATH_GRAPH_DATABASE.",
     )
