@@ -15,8 +15,9 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import ExecutionResult, StreamExecutionResult
 
 from api.context import RequestContext
+from api.document_shape import MAX_TOKENS
 from api.errors import CostError, present_errors
-from api.limits import MAX_TOKENS, check_document
+from api.limits import check_document
 
 _REMEMBERED = 256
 

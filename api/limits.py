@@ -36,17 +36,12 @@ from graphql import (
     is_list_type,
 )
 
+from api.document_shape import check_shape
 from api.errors import CostError
 
-MAX_TOKENS = 4_000
 MAX_COST = 50_000
 MAX_DEPTH = 16
 MAX_ALIASES = 50
-MAX_SPREADS = 60
-MAX_DIRECTIVES = 60
-MAX_ROOT_FIELDS = 30
-MAX_REPEATS = 20
-"""How often one response name may stand in one selection set: validation compares each pair."""
 
 _PAGE = 20
 _UNSIZED_LIST = 8
@@ -100,7 +95,7 @@ def check_document(
     Raises:
         CostError: naming the limit that the operation exceeds.
     """
-    _check_shape(document)
+    check_shape(document)
     pricer = _Pricer(schema, document, variables or {})
     price = Price()
     for definition in document.definitions:
@@ -237,42 +232,6 @@ class _Pricer:
                 return min(given, MAX_COST + 1)
             return self._number(self._defaults.get(name))
         return None
-
-
-def _check_shape(document: DocumentNode) -> None:
-    """Bound what validation looks at, by one walk over the nodes of the document."""
-    spreads = directives = 0
-    pending: list[SelectionSetNode] = []
-    for definition in document.definitions:
-        if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
-            pending.append(definition.selection_set)
-            directives += len(definition.directives or ())
-            root = len(definition.selection_set.selections)
-            if isinstance(definition, OperationDefinitionNode) and root > MAX_ROOT_FIELDS:
-                raise CostError(f"The operation has {root} root fields; {MAX_ROOT_FIELDS} at most.")
-    while pending:
-        names: dict[str, int] = {}
-        for selection in pending.pop().selections:
-            directives += len(selection.directives or ())
-            if isinstance(selection, FragmentSpreadNode):
-                spreads += 1
-                continue
-            if isinstance(selection, FieldNode):
-                name = (selection.alias or selection.name).value
-                names[name] = names.get(name, 0) + 1
-            inner = getattr(selection, "selection_set", None)
-            if inner is not None:
-                pending.append(inner)
-                spreads += isinstance(selection, InlineFragmentNode)
-        most = max(names.values(), default=0)
-        if most > MAX_REPEATS:
-            raise CostError(f"A field is repeated {most} times; {MAX_REPEATS} are the most.")
-    for what, amount, limit in (
-        ("fragment spreads", spreads, MAX_SPREADS),
-        ("directives", directives, MAX_DIRECTIVES),
-    ):
-        if amount > limit:
-            raise CostError(f"The document has {amount} {what}; {limit} are the most.")
 
 
 def _definition(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:

@@ -9,19 +9,15 @@ import pytest
 from graphql import build_schema, get_introspection_query, parse
 
 import api.schema
-from api.errors import CostError
-from api.limits import (
-    MAX_ALIASES,
-    MAX_COST,
-    MAX_DEPTH,
+from api.document_shape import (
     MAX_DIRECTIVES,
     MAX_REPEATS,
     MAX_ROOT_FIELDS,
     MAX_SPREADS,
     MAX_TOKENS,
-    Price,
-    check_document,
 )
+from api.errors import CostError
+from api.limits import MAX_ALIASES, MAX_COST, MAX_DEPTH, Price, check_document
 from tests.api.serving import Serving
 
 SCHEMA = api.schema.build_schema()._schema

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -15,6 +16,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+import api.http_endpoint
+import api.websocket_endpoint
+from api.ids import Label, global_id
 from core.entities import Role
 from tests.api import market
 from tests.api.conftest import JWT_SECRET, give_key, key_of
@@ -286,3 +290,64 @@ async def test_a_revoked_key_ends_its_subscription(production: Serving) -> None:
         error = message["payload"]["errors"][0]
         assert error["extensions"]["code"] == "UNAUTHENTICATED"
         assert (await client.receive())["type"] == "complete"
+
+
+async def test_an_address_has_so_many_sockets(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.websocket_endpoint, "MAX_CONNECTIONS_PER_ADDRESS", 1)
+    async with socket(served) as first:
+        await first.init()
+        async with socket(served) as second:
+            assert await second.close_code() == 4429
+    for _ in range(50):  # the first one's place is free again once the server has let go of it
+        async with socket(served) as third:
+            await third.send({"type": "connection_init"})
+            try:
+                assert await third.receive() == {"type": "connection_ack"}
+                return
+            except ConnectionClosed:
+                await asyncio.sleep(0.05)
+    raise AssertionError("the place was never freed")
+
+
+async def test_a_socket_runs_so_many_operations(served: Serving) -> None:
+    async with socket(served) as client:
+        await client.init()
+        for number in range(api.websocket_endpoint.MAX_OPERATIONS + 1):
+            await client.subscribe(str(number), WATCH, buyers=[market.buyer(33)])
+        message = await client.receive()
+        assert (message["id"], message["type"]) == ("20", "error")
+
+
+async def test_a_query_over_the_socket_has_its_time(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.websocket_endpoint, "OPERATION_SECONDS", 0.2)
+    monkeypatch.setattr(served.services.store, "get_purchases", never)
+    async with socket(served) as client:
+        await client.init()
+        await client.subscribe("1", f'{{ node(id: "{global_id(Label.PURCHASE, "x")}") {{ id }} }}')
+        message = await client.receive()
+        assert (message["id"], message["type"]) == ("1", "error")
+        assert message["payload"][0]["extensions"]["code"] == "TIMEOUT"
+
+
+def test_a_query_over_http_has_its_time(served: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.http_endpoint, "OPERATION_SECONDS", 0.2)
+    monkeypatch.setattr(served.services.store, "get_purchases", never)
+    query = f'{{ node(id: "{global_id(Label.PURCHASE, "x")}") {{ id }} }}'
+    assert served.codes(query) == ["TIMEOUT"]
+
+
+async def never(_ids: object) -> Any:
+    await asyncio.Event().wait()
+
+
+async def test_a_socket_without_an_init_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.websocket_endpoint, "INIT_SECONDS", 0.2)
+    with Serving(tmp_path) as serving:
+        async with socket(serving) as client:
+            assert await client.close_code() == 4408
