@@ -7,16 +7,20 @@ KEPT_SECONDS; in memory the oldest give way beyond KEPT_LISTS.
 from __future__ import annotations
 
 import json
+import logging
 from collections import OrderedDict
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiocache import RedisCache, SimpleMemoryCache
+from redis.exceptions import RedisError
 
 from core.errors import CursorExpiredError, SettingsError
 from matching.answers import RankedItem, Ranking
 
+logger = logging.getLogger(__name__)
+AWAY = (OSError, TimeoutError, RedisError)
 KEPT_SECONDS = 900
 KEPT_LISTS = 2_000
 NAMESPACE = "offerpath:ranking:"
@@ -33,13 +37,23 @@ class RankingCache:
         self._order: OrderedDict[str, None] = OrderedDict()
 
     async def keep(self, ranking: Ranking) -> None:
-        """Keep a ranking for the pages that follow."""
-        await self._cache.set(ranking.id, _written(ranking), ttl=KEPT_SECONDS)
-        if self._bounded:
-            self._order[ranking.id] = None
-            while len(self._order) > self._kept_lists:
-                oldest, _ = self._order.popitem(last=False)
-                await self._cache.delete(oldest)
+        """Keep a ranking for the pages that follow.
+
+        When the cache is away the first page is served all the same; the next finds nothing.
+        """
+        text = _written(ranking)
+        if not self._bounded:
+            try:
+                # aiocache's own set() calls a command that redis-py has deprecated.
+                await self._cache.raw("set", NAMESPACE + ranking.id, text, ex=KEPT_SECONDS)
+            except AWAY as error:
+                logger.warning("The ranking was not kept for following pages: %s", error)
+            return
+        await self._cache.set(ranking.id, text, ttl=KEPT_SECONDS)
+        self._order[ranking.id] = None
+        while len(self._order) > self._kept_lists:
+            oldest, _ = self._order.popitem(last=False)
+            await self._cache.delete(oldest)
 
     async def recall(self, ranking_id: str) -> Ranking:
         """The ranking as it was kept.
@@ -47,7 +61,14 @@ class RankingCache:
         Raises:
             CursorExpiredError: when it is not kept any more.
         """
-        text = await self._cache.get(ranking_id)
+        try:
+            if self._bounded:
+                text = await self._cache.get(ranking_id)
+            else:
+                text = await self._cache.raw("get", NAMESPACE + ranking_id)
+        except AWAY as error:
+            logger.warning("The cache of rankings is away: %s", error)
+            text = None
         if text is None:
             raise CursorExpiredError(
                 "The list behind this cursor is no longer kept.",
@@ -58,7 +79,10 @@ class RankingCache:
 
     async def close(self) -> None:
         """Let go of the cache's connections."""
-        await self._cache.close()
+        if self._bounded:
+            await self._cache.close()
+        else:
+            await self._cache.client.aclose()
 
 
 def _cache_at(url: str) -> Any:

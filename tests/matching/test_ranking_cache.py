@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime
 
 import pytest
@@ -49,3 +50,14 @@ def test_a_cache_url_of_no_known_kind_is_refused(url: str) -> None:
     with pytest.raises(SettingsError) as refused:
         RankingCache(url)
     assert "OFFERPATH_CACHE_URL" in refused.value.mend
+
+
+async def test_a_redis_that_is_away_costs_following_pages_only() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        # Bound but not listening: whoever connects is refused.
+        cache = RankingCache(f"redis://127.0.0.1:{taken.getsockname()[1]}/0")
+        await cache.keep(ranking("r1", [0.5]))
+        with pytest.raises(CursorExpiredError):
+            await cache.recall("r1")
+        await cache.close()
