@@ -27,6 +27,7 @@ class DocumentCache:
 
     def __init__(self) -> None:
         self._documents: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._valid: set[tuple[str, bool]] = set()
 
     def parse(self, text: str) -> DocumentNode:
         """The document of that text.
@@ -41,8 +42,18 @@ class DocumentCache:
         document = parse(text, max_tokens=MAX_TOKENS)
         self._documents[text] = document
         if len(self._documents) > _REMEMBERED:
-            self._documents.popitem(last=False)
+            forgotten, _ = self._documents.popitem(last=False)
+            self._valid -= {(forgotten, True), (forgotten, False)}
         return document
+
+    def is_valid(self, text: str, *, introspection: bool) -> bool:
+        """Whether the document passed validation before, with or without introspection."""
+        return (text, introspection) in self._valid
+
+    def remember_valid(self, text: str, *, introspection: bool) -> None:
+        """Keep that a document which is still remembered passed validation."""
+        if text in self._documents:
+            self._valid.add((text, introspection))
 
 
 class OperationGuard(SchemaExtension):
@@ -76,9 +87,14 @@ class OperationGuard(SchemaExtension):
             )
         except (CostError, RecursionError) as error:
             context.pre_execution_errors = [GraphQLError(str(error), original_error=error)]
-        if not request.may_introspect:
+        text, introspection = context.query or "", request.may_introspect
+        if self._documents.is_valid(text, introspection=introspection):
+            context.validation_rules = ()
+        elif not introspection:
             context.validation_rules += (NoSchemaIntrospectionCustomRule,)
         yield
+        if not context.pre_execution_errors:
+            self._documents.remember_valid(text, introspection=introspection)
 
     def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
         """Mask the errors of each result of a subscription, or of a query over WebSocket."""
