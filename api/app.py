@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from signal import SIGINT, SIGTERM
 from socket import socket
 from types import FrameType
@@ -69,14 +70,19 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
 
 @asynccontextmanager
 async def open_services(settings: Settings, clock: Clock = utc_now) -> AsyncIterator[Services]:
-    """The services of one process, closed in the reverse order of their opening."""
+    """The services of one process, closed in the reverse order of their opening.
+
+    What is older than the settings keep it (idempotency keys, events) is let go at the start.
+    """
     engine = await open_engine(settings)
+    kept = timedelta(days=settings.idempotency_retention_days)
     try:
-        store = await GraphStore.open(engine, clock)
+        store = await GraphStore.open(engine, clock, idempotency_retention=kept)
     except BaseException:
         await engine.close()
         raise
     try:
+        await store.purge_events(clock() - timedelta(days=settings.event_retention_days))
         matching = await MatchingService.open(store, settings, clock)
         try:
             yield Services(

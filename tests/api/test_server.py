@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from api.app import open_services
+from core.entities import IdempotencyKey
+from core.errors import IdempotencyConflictError
+from core.settings import load_settings
 from tests.api.serving import START_SECONDS
 
 SCRIPT = """
@@ -109,6 +114,22 @@ def test_development_is_not_opened_to_the_network(tmp_path: Path) -> None:
     assert refused.process.returncode != 0
     assert "OFFERPATH_ENVIRONMENT=production" in err
     assert not (tmp_path / "graph.lbug").exists()
+
+
+async def test_keys_are_kept_as_long_as_the_settings_say(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, idempotency_retention_days=2)
+    key = IdempotencyKey("somebody:upsertVendor", "k")
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+
+    async def name_vendor(name: str, at: datetime) -> None:
+        async with open_services(settings, lambda: at) as services:
+            rows = [{"id": "v", "name": name}]
+            await services.store.upsert_vendors(rows, idempotency=key)
+
+    await name_vendor("one", start)
+    with pytest.raises(IdempotencyConflictError):
+        await name_vendor("two", start + timedelta(days=1))
+    await name_vendor("two", start + timedelta(days=3))
 
 
 def test_the_server_runs_without_torch(tmp_path: Path) -> None:
