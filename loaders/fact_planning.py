@@ -16,7 +16,7 @@ from loaders.present import LABELS, Present
 from loaders.problems import LINE
 from loaders.staging import Stage, canonical_schema
 
-_ASKED_AT_ONCE = 1_000_000
+_ASKED_AT_ONCE = 250_000
 
 
 @dataclass(slots=True)

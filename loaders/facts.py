@@ -1,6 +1,6 @@
 """Purchases, cancellations, interactions and preferences: part by part, never all at once.
 
-What is kept of all lines at once is their keys, about 40 bytes a line.
+What is held of all lines at once is a hash of each, and the keys of those that look repeated.
 """
 
 from __future__ import annotations
@@ -42,10 +42,9 @@ def find_repeats(table: str, stage: Stage, book: LineBook) -> tuple[Repeats, pl.
     Returns:
         The repeats of lines without an id, and the problems.
     """
-    keys = [_keys(table, part) for part in stage.parts(table)]
-    if not keys:
+    frame = _suspects(table, stage, book)
+    if frame is None:
         return Repeats(pl.DataFrame(schema={LINE: pl.Int64, "occurrence": pl.Int64})), no_problems()
-    frame = book.usable(pl.concat(keys))
     same = pl.col("content") == pl.col("content").first().over("a", "b")
     frame = frame.with_columns(
         pl.int_range(pl.len()).over("a", "b").alias("occurrence"), same.alias("same")
@@ -61,6 +60,19 @@ def find_repeats(table: str, stage: Stage, book: LineBook) -> tuple[Repeats, pl.
     book.reject(found)
     unnamed = again.filter(pl.col("named").is_null())
     return Repeats(unnamed.select(LINE, pl.col("occurrence").cast(pl.Int64))), found
+
+
+def _suspects(table: str, stage: Stage, book: LineBook) -> pl.DataFrame | None:
+    """The keys of rows whose hash stands more than once; None when there are none."""
+    hashes = [_keys(table, part)["a"] for part in usable_parts(table, stage, book)]
+    if not hashes:
+        return None
+    together = pl.concat(hashes)
+    twice = together.filter(together.is_duplicated()).unique()
+    if not len(twice):
+        return None
+    keys = (_keys(table, part) for part in usable_parts(table, stage, book))
+    return pl.concat([part.filter(part["a"].is_in(twice.implode())) for part in keys])
 
 
 def _keys(table: str, part: pl.DataFrame) -> pl.DataFrame:

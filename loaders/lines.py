@@ -107,6 +107,7 @@ class LineBook:
             return np.zeros(0, np.int64)
         hashes = pl.concat(self._hashes)
         self._hashes = []
+        hashes = hashes.filter(pl.col("a").is_duplicated())
         first = pl.struct("a", "b").is_first_distinct()
         return hashes.filter(~first)[LINE].to_numpy()
 
