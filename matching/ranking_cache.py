@@ -113,9 +113,7 @@ def _written(ranking: Ranking) -> str:
             "subject_id": ranking.subject_id,
             "ids": [item.id for item in ranking.items],
             # As bytes: a thousand floats as decimal text cost more than ranking them.
-            "scores": b64encode(
-                np.array([i.score for i in ranking.items], np.float64).tobytes()
-            ).decode(),
+            "scores": b64encode(scores.tobytes()).decode(),
             "pins": sum(item.pinned for item in ranking.items),
             "seq": ranking.seq,
             "model_version": ranking.model_version,
