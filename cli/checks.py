@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SERVING = ("ladybug", "neo4j", "polars", "numba", "starlette", "strawberry-graphql", "uvicorn")
 
+DRIFT = {
+    "count_purchases_without_facts": "order lines without id, time or quantity",
+    "count_offers_of_several_vendors": "offers listed by several vendors",
+}
+
 
 class Health(StrEnum):
     """GOOD: as it should be. NOTE: works, but worth knowing. BAD: does not work."""
@@ -157,7 +162,11 @@ async def _open_graph(settings: Settings) -> tuple[list[Finding], GraphState]:
     async with open_graph(settings) as store:
         state = GraphState(store.graph_id, await store.last_seq())
         text = f"{settings.resolved_graph_uri}: opened, log at {state.seq}"
-        return [Finding("graph", Health.GOOD, text), await _imports(store)], state
+        return [
+            Finding("graph", Health.GOOD, text),
+            await _imports(store),
+            await _drift(store),
+        ], state
 
 
 async def _imports(store: GraphStore) -> Finding:
@@ -173,6 +182,23 @@ async def _imports(store: GraphStore) -> Finding:
         Health.NOTE,
         f"Half-way, and seen by nobody: {names}.",
         "Run the import again: it is finished. Or take it back: offerpath import --discard ID",
+    )
+
+
+async def _drift(store: GraphStore) -> Finding:
+    from graph.queries import load_query
+
+    found = []
+    for query, what in DRIFT.items():
+        count = (await store.engine.read(load_query(query)))[0]["found"]
+        found += [f"{count:,} {what}"] if count else []
+    if not found:
+        return Finding("drift", Health.GOOD, "nothing was written past Offerpath")
+    return Finding(
+        "drift",
+        Health.BAD,
+        f"Written past Offerpath: {', '.join(found)}.",
+        "Remove them where they were made, and write through offerpath import or the API",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -29,7 +30,8 @@ QUERY = """{
 def first_query(settings: Settings, buyer_id: str) -> RenderableType:
     """Where the API is, and a query to paste, about a buyer that is there."""
     address = f"http://{settings.host}:{settings.port}/graphql"
-    home = f"offerpath --home {settings.home}"
+    command = "offerpath" if shutil.which("offerpath") else ".venv/bin/offerpath"
+    home = f"{command} --home {settings.home}"
     return Group(
         Text(f"Open {address} and paste:\n"),
         Syntax(QUERY % json.dumps(buyer_id), "graphql", background_color="default"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import socket
@@ -9,6 +10,8 @@ import polars as pl
 import pytest
 
 from core.pseudonyms import pseudonym
+from graph.embedded_engine import EmbeddedEngine
+from graph.queries import Query
 from tests.cli.conftest import Answer, Command
 
 
@@ -195,6 +198,25 @@ def test_doctor_finds_a_sound_set_up(offerpath: Command, home: Path) -> None:
     assert answer.code == 0
     assert {row["health"] for row in answer.json} <= {"good", "note"}
     assert findings(answer)["graph"]["health"] == "good"
+
+
+def test_doctor_finds_what_was_written_past_offerpath(offerpath: Command, home: Path) -> None:
+    line = Query(
+        "line",
+        "MATCH (b:Buyer {id: 'B00001'}), (o:Offer {id: 'O00001'}) "
+        "CREATE (b)-[:PURCHASED {id: 'past', quantity: 1}]->(o)",
+    )
+
+    async def write_past() -> None:
+        engine = await EmbeddedEngine.open(home / "graph.lbug")
+        await engine.write(lambda transaction: transaction.run(line))
+        await engine.close()
+
+    assert findings(offerpath("doctor", "--json"))["drift"]["health"] == "good"
+    asyncio.run(write_past())
+    answer = offerpath("doctor", "--json")
+    assert answer.code == 1
+    assert "1 order lines" in findings(answer)["drift"]["text"]
 
 
 def test_doctor_names_what_is_wrong_and_the_mend(
