@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SERVING = ("ladybug", "neo4j", "polars", "numba", "starlette", "strawberry-graphql", "uvicorn")
 
-DRIFT = {
-    "count_purchases_without_facts": "order lines without id, time or quantity",
-    "count_offers_of_several_vendors": "offers listed by several vendors",
-}
-
 
 class Health(StrEnum):
     """GOOD: as it should be. NOTE: works, but worth knowing. BAD: does not work."""
@@ -186,18 +181,15 @@ async def _imports(store: GraphStore) -> Finding:
 
 
 async def _drift(store: GraphStore) -> Finding:
-    from graph.queries import load_query
+    from graph.drift import count_drift
 
-    found = []
-    for query, what in DRIFT.items():
-        count = (await store.engine.read(load_query(query)))[0]["found"]
-        found += [f"{count:,} {what}"] if count else []
+    found = await count_drift(store.engine)
     if not found:
         return Finding("drift", Health.GOOD, "nothing was written past Offerpath")
     return Finding(
         "drift",
         Health.BAD,
-        f"Written past Offerpath: {', '.join(found)}.",
+        "Written past Offerpath: " + ", ".join(f"{n:,} {what}" for what, n in found.items()),
         "Remove them where they were made, and write through offerpath import or the API",
     )
 

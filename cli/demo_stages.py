@@ -176,16 +176,15 @@ async def _id_of(store: GraphStore) -> str:
 
 async def _refuse_strange_graph(settings: Settings) -> None:
     """Refuse a server whose nodes are not Offerpath's, before anything is written into it."""
+    from graph.drift import is_strange
     from graph.open import open_engine
-    from graph.queries import load_query
 
     engine = await open_engine(settings)
     try:
-        nodes = await engine.read(load_query("count_nodes"))
-        ours = await engine.read(load_query("read_schema_version"))
+        strange = await is_strange(engine)
     finally:
         await engine.close()
-    if nodes[0]["nodes"] and not ours:
+    if strange:
         raise _other_data()
 
 

@@ -18,9 +18,7 @@ from core.settings import Settings
 ROOT = Path(__file__).resolve().parents[1]
 # Written apart, so that this file does not hold what it looks for.
 # The image's own user is no machine's.
-MACHINE_PATHS = re.compile(
-    "|".join(("/" + "work/", "/" + "root/", "/" + r"home/\w+/", "/opt" + "/wheels"))
-)
+MACHINE_PATHS = re.compile("/" + r"(work|root|home/(?!offerpath/)\w+|opt/wheels)/")
 LOCK_NAMES = re.compile(r"(^|/)(requirements/.*\.txt|.*lock.*|package-lock\.json|pom\.xml)$")
 LEFT_OUT = re.compile(
     r"\b(pytest\.(skip|xfail|importorskip)|mark\.(skip|skipif|xfail)|TO" + r"DO|FIX" + r"ME)\b"
