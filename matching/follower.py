@@ -40,6 +40,10 @@ FAR_BEHIND = 50_000
 # Changed buyers are scored one by one; with more than these a new snapshot pays.
 CHANGED_LIMIT = 1_000
 CHANGED_SHARE = 0.05
+# What buyers do tells of other buyers (peers, popularity) only after a rebuild: one follows any
+# change, but rests so long that rebuilding takes at most a twentieth of the time.
+REST_SECONDS = 30.0
+REST_PER_SECOND_OF_BUILD = 20.0
 
 
 class Follower:
@@ -68,6 +72,7 @@ class Follower:
         self._publishing: set[asyncio.Task[None]] = set()
         self._rebuilding = False
         self._log_is_lost = False
+        self._rested_at = 0.0
 
     @property
     def state(self) -> MatcherState:
@@ -92,6 +97,7 @@ class Follower:
 
     async def start(self) -> None:
         """Load or build the state, catch up with the log, and keep following it."""
+        self._rest_after(self._seconds())
         model = await self._load_model()
         snapshot = await self._usable_snapshot()
         if snapshot is None:
@@ -182,6 +188,7 @@ class Follower:
         return await _in_thread(partial(_overlaid, state, read, erased))
 
     async def _rebuild(self) -> None:
+        started = self._seconds()
         try:
             async with self._heavy_lock:
                 snapshot = await self._read_snapshot()
@@ -194,11 +201,21 @@ class Follower:
             self._note(error)
         finally:
             self._rebuilding = False
+            self._rest_after(started)
 
     def _wants_rebuild(self) -> bool:
         changed = len(self.state.changed) + len(self.state.erased)
         limit = max(CHANGED_LIMIT, CHANGED_SHARE * len(self.state.corpus.buyers))
-        return self._barrier is not None or self._log_is_lost or changed > limit
+        stale = changed > limit or (changed > 0 and self._seconds() >= self._rested_at)
+        return self._barrier is not None or self._log_is_lost or stale
+
+    def _rest_after(self, started: float) -> None:
+        took = self._seconds() - started
+        self._rested_at = self._seconds() + max(REST_SECONDS, REST_PER_SECOND_OF_BUILD * took)
+
+    @staticmethod
+    def _seconds() -> float:
+        return asyncio.get_running_loop().time()
 
     async def _follow(self) -> None:
         while True:

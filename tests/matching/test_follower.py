@@ -11,6 +11,7 @@ from core.published import current_folder
 from core.settings import Settings
 from graph.store import GraphStore
 from matching import follower as follower_module
+from matching.answers import ExplanationKind
 from matching.requests import OfferMatchRequest
 from matching.service import MatchingService
 from scoring import tower as tower_module
@@ -85,6 +86,27 @@ async def test_a_crowd_of_changed_buyers_leads_to_a_new_snapshot(
             await asyncio.sleep(0.05)
     assert "later-9" in service.state.corpus.buyers.index
     assert service.state.seq == await filled.last_seq()
+
+
+async def test_what_one_buyer_did_tells_of_others_after_a_rest(
+    store: GraphStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_module, "REST_SECONDS", 0.1)
+    monkeypatch.setattr(follower_module, "REST_PER_SECOND_OF_BUILD", 0.0)
+    service = await MatchingService.open(store, settings, standing_clock)
+    await store.upsert_offers([{"id": "lamp"}, {"id": "bulb"}])
+    await store.upsert_buyers([{"id": "ann"}, {"id": "bob"}])
+    bought = [("ann", "lamp"), ("ann", "bulb"), ("bob", "lamp")]
+    await store.record_purchases(
+        [{"buyer_id": buyer, "offer_id": offer, "at": NOW} for buyer, offer in bought]
+    )
+    async with asyncio.timeout(30):
+        while True:
+            await asyncio.sleep(0.05)
+            (told,) = await service.explanations([("bob", "bulb")])
+            if told and told[0].kind is ExplanationKind.PEERS:
+                break
+    await service.close()
 
 
 async def test_a_graph_that_is_away_for_a_while_does_not_end_the_following(
