@@ -27,11 +27,19 @@ from neo4j.exceptions import (
 from core.errors import GraphUnavailableError
 from graph.engine import Row, Transaction
 from graph.neo4j_bulk import BATCH_ROWS, check_ends, insert_batch
-from graph.neo4j_values import plain_column, plain_row
+from graph.neo4j_frames import (
+    TooLargeError,
+    packed_rows,
+    packs,
+    plain_rows,
+    wide_frame,
+    wide_read,
+)
+from graph.neo4j_values import plain_row
 from graph.queries import Query, QueryFailedError
 from graph.schema import schema_statements
 from graph.tables import Table
-from graph.values import checked_rows, plain_parameters, typed_frame, unwinds_nothing
+from graph.values import checked_rows, plain_parameters, unwinds_nothing
 
 T = TypeVar("T")
 _UNREACHABLE = (ServiceUnavailable, SessionExpired, AuthError, ConfigurationError, OSError)
@@ -85,21 +93,38 @@ class Neo4jEngine:
         self, query: Query, parameters: Mapping[str, Any] | None = None
     ) -> pl.DataFrame:
         """Run one read and return it as a table."""
-        keys, values = await self._read(query, parameters)
-        return _frame(keys, values)
+        read = wide_read(query)
+        bound = plain_parameters(parameters)
+        if unwinds_nothing(query, bound):
+            return wide_frame(read.columns, [])
+        with _named(self._uri, query):
+            async with self._session(READ_ACCESS, fetch_size=10_000) as session:
+                try:
+                    rows = await session.execute_read(packed_rows, read, bound)
+                except TooLargeError:
+                    rows = await session.execute_read(plain_rows, read, bound)
+        return wide_frame(read.columns, rows)
 
     async def stream(
         self, query: Query, parameters: Mapping[str, Any] | None = None, *, batch_rows: int
     ) -> AsyncIterator[pl.DataFrame]:
         """Run one read and hand out its rows, as they come, in tables of at most ``batch_rows``."""
+        read = wide_read(query)
         bound = plain_parameters(parameters)
         if unwinds_nothing(query, bound):
             return
+        fetch_rows = min(batch_rows, 10_000)
         with _named(self._uri, query):
-            async with self._session(READ_ACCESS, fetch_size=min(batch_rows, 10_000)) as session:
-                result = await session.run(query.text, bound)
-                while records := await result.fetch(batch_rows):
-                    yield _frame(result.keys(), [record.values() for record in records])
+            try:
+                # One record is a whole batch.
+                async with self._session(READ_ACCESS, fetch_size=10_000 // fetch_rows) as session:
+                    async for rows in packs(session, read, bound, batch_rows):
+                        yield wide_frame(read.columns, rows)
+            except TooLargeError:
+                async with self._session(READ_ACCESS, fetch_size=fetch_rows) as session:
+                    result = await session.run(read.plain, bound)
+                    while records := await result.fetch(batch_rows):
+                        yield wide_frame(read.columns, [tuple(record) for record in records])
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run ``work`` in one write transaction; commit when it returns, else roll back.
@@ -185,13 +210,6 @@ def without_secret(uri: str) -> str:
     """The URI without what stands before an @, which may be a password."""
     scheme, mark, rest = uri.partition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
-
-
-def _frame(keys: tuple[str, ...], values: list[list[Any]]) -> pl.DataFrame:
-    columns = list(zip(*values, strict=True)) if values else [()] * len(keys)
-    return typed_frame(
-        {key: plain_column(column) for key, column in zip(keys, columns, strict=True)}
-    )
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def unwinds_nothing(query: Query, parameters: Mapping[str, Any]) -> bool:
     )
 
 
-def typed_frame(columns: Mapping[str, Sequence[Any]]) -> pl.DataFrame:
+def typed_frame(columns: Mapping[str, Sequence[Any] | pl.Series]) -> pl.DataFrame:
     """A table of these columns; one without any value has the type its name is known by."""
     return typed_columns(
         pl.DataFrame({name: pl.Series(values, strict=False) for name, values in columns.items()})

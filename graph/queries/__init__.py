@@ -93,6 +93,21 @@ def parse_query(name: str, source: str) -> Query:
     return Query(name=name, text=text, parameters=parameters, returns=returns)
 
 
+def split_return(query: Query) -> tuple[str, str, tuple[str, ...]]:
+    """The text before the last RETURN, the text after it, and the names of its columns.
+
+    Raises:
+        QueryTextError: when nothing is returned, or a column has no name.
+    """
+    # Literals are blanked, not cut, so that places in both texts are the same.
+    code = _LITERAL.sub(lambda match: " " * len(match.group()), query.text)
+    starts = [match.start() for match in _RETURN.finditer(code)]
+    if not starts:
+        raise QueryTextError(f"Query {query.name}: it returns nothing.")
+    after = starts[-1] + len("RETURN")
+    return query.text[: starts[-1]], query.text[after:].lstrip(), _returned(query.name, code)
+
+
 def _header(name: str, lines: list[str]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     sections = {"": "", "parameters": "", "returns": ""}
     section = ""

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from core.errors import ConflictError, GraphUnavailableError, InputError
-from graph import tables
+from graph import neo4j_frames, tables
 from graph.engine import GraphEngine, Transaction
 from graph.neo4j_engine import Neo4jEngine
 from graph.queries import Query, QueryFailedError
@@ -212,6 +212,30 @@ async def test_a_stream_hands_out_every_row_in_order(engine: GraphEngine) -> Non
     batches = [batch async for batch in engine.stream(READ_OFFERS, batch_rows=10)]
     assert [batch.height for batch in batches] == [10, 10, 5]
     assert pl.concat(batches)["id"].to_list() == [f"{i:03}" for i in range(25)]
+
+
+@pytest.mark.parametrize("most", [25, 24, 0])
+async def test_neo4j_reads_many_rows_packed_or_not(
+    neo4j_engine: Neo4jEngine, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(neo4j_frames, "PACKED_ROWS", most)
+    early = datetime(1960, 1, 1, 0, 0, 0, 1, tzinfo=UTC)
+    times = {0: AT, 1: early, 24: AT + timedelta(microseconds=1)}
+    rows = [offer(f"{i:03}", price_minor=i, valid_from=times.get(i)) for i in range(25)]
+    await write(neo4j_engine, WRITE_OFFERS, rows=rows)
+    assert (await neo4j_engine.read_frame(READ_OFFERS)).to_dicts() == rows
+    batches = [batch async for batch in neo4j_engine.stream(READ_OFFERS, batch_rows=12)]
+    assert [batch.height for batch in batches] == [12, 12, 1]
+    assert pl.concat(batches).to_dicts() == rows
+
+
+async def test_neo4j_reads_a_time_that_was_stored_without_a_zone(
+    neo4j_engine: Neo4jEngine,
+) -> None:
+    text = "CREATE (:Offer {id: 'a', validFrom: localdatetime('2026-03-01T12:30:00.123456')})"
+    await write(neo4j_engine, Query("local", text))
+    assert (await neo4j_engine.read(READ_OFFERS))[0]["valid_from"] == AT
+    assert (await neo4j_engine.read_frame(READ_OFFERS))["valid_from"].to_list() == [AT]
 
 
 async def test_a_transaction_sees_its_writes_and_nobody_else_before_its_end(
