@@ -14,12 +14,13 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from api.authentication import Authenticator, is_loopback
 from api.context import Services
 from api.cursors import Cursors
+from api.graphiql import ASSETS_ROUTE, GraphiQL
 from api.guard import DocumentCache
 from api.http_endpoint import HTTPEndpoint
 from api.schema import build_schema
@@ -42,7 +43,8 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     """
     documents = DocumentCache()
     schema = build_schema(documents)
-    over_http = HTTPEndpoint(schema)
+    graphiql = GraphiQL() if settings.environment is Environment.DEVELOPMENT else None
+    over_http = HTTPEndpoint(schema, graphiql)
     over_websocket = WebSocketEndpoint(schema, documents)
 
     @asynccontextmanager
@@ -57,15 +59,15 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     async def graphql_socket(websocket: WebSocket) -> None:
         await over_websocket.serve(websocket)
 
-    return Starlette(
-        routes=[
-            Route("/graphql", graphql, methods=["GET", "POST"]),
-            WebSocketRoute("/graphql", graphql_socket),
-            Route("/healthz", alive, methods=["GET"]),
-            Route("/readyz", ready, methods=["GET"]),
-        ],
-        lifespan=lifespan,
-    )
+    routes: list[BaseRoute] = [
+        Route("/graphql", graphql, methods=["GET", "POST"]),
+        WebSocketRoute("/graphql", graphql_socket),
+        Route("/healthz", alive, methods=["GET"]),
+        Route("/readyz", ready, methods=["GET"]),
+    ]
+    if graphiql is not None:
+        routes.append(Route(ASSETS_ROUTE, graphiql.asset, methods=["GET"]))
+    return Starlette(routes=routes, lifespan=lifespan)
 
 
 @asynccontextmanager

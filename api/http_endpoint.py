@@ -9,15 +9,15 @@ from typing import Any
 
 from graphql import GraphQLError
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from strawberry import Schema
-from strawberry.http.ides import get_graphql_ide_html
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from api.context import RequestContext, Services
 from api.errors import present_errors
+from api.graphiql import GraphiQL, is_local
 from api.http_request import (
     PLAIN_JSON,
     RESPONSE_JSON,
@@ -28,7 +28,6 @@ from api.http_request import (
 )
 from api.loaders import Loaders
 from core.errors import OfferpathError, UnauthenticatedError
-from core.settings import Environment
 
 OPERATION_SECONDS = 15.0
 _BY_METHOD = {
@@ -38,17 +37,23 @@ _BY_METHOD = {
 
 
 class HTTPEndpoint:
-    """Answers GraphQL requests; in development it also hands out GraphiQL."""
+    """Answers GraphQL requests, and hands out GraphiQL when it was given one.
 
-    def __init__(self, schema: Schema) -> None:
+    Args:
+        schema: what is asked.
+        graphiql: the page for browsers on this machine; None in production.
+    """
+
+    def __init__(self, schema: Schema, graphiql: GraphiQL | None = None) -> None:
         self._schema = schema
+        self._graphiql = graphiql
 
     async def answer(self, request: Request, services: Services) -> Response:
         """Answer one request; every failure is an answer too."""
         if request.method not in _BY_METHOD:
             return Response(status_code=405, headers={"Allow": "GET, POST"})
-        if _wants_page(request, services):
-            return HTMLResponse(get_graphql_ide_html("graphiql"))
+        if self._graphiql is not None and _wants_page(request):
+            return self._graphiql.page()
         media_type = PLAIN_JSON
         try:
             media_type = negotiate(request.headers.get("accept"))
@@ -97,10 +102,10 @@ def open_context(services: Services, connection: HTTPConnection) -> RequestConte
     )
 
 
-def _wants_page(request: Request, services: Services) -> bool:
+def _wants_page(request: Request) -> bool:
     return (
         request.method == "GET"
-        and services.settings.environment is Environment.DEVELOPMENT
+        and is_local(request)
         and "query" not in request.query_params
         and "text/html" in request.headers.get("accept", "")
     )
