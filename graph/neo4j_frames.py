@@ -22,7 +22,7 @@ from graph.queries import Query, split_return
 from graph.tables import POLARS_TYPES, ColumnType
 from graph.values import known_type, typed_frame
 
-# 250,000 purchases take the server about 100 MB while it collects them.
+# 500,000 purchases take the server about 200 MB while it collects them.
 PACKED_ROWS = 500_000
 ROWS_A_RECORD = 5_000
 _UNION = re.compile(r"\bUNION\b", re.IGNORECASE)
