@@ -7,6 +7,9 @@ from core.entities import EvidenceKind
 from matching.answers import Stage
 from matching.paths import FEW
 
+# Prices at most this many times apart are called fitting or close.
+ALIKE = 1.5
+
 DEEDS: dict[EvidenceKind, str] = {
     EvidenceKind.PURCHASED: "bought",
     EvidenceKind.VIEWED: "viewed",
@@ -53,9 +56,18 @@ def vendor_as_such(name: str, dealt: int) -> str:
     return f"From {name}: {offers} took your interest before."
 
 
-def price(asked: str, usual: str) -> str:
-    """At a price the buyer usually pays."""
-    return f"Its price, {asked}, fits what you usually choose (about {usual})."
+def price(asked: str, usual: str, ratio: float) -> str:
+    """Its price speaks for it; ``ratio`` of the two prices, at least 1, says how well it fits."""
+    if ratio <= ALIKE:
+        return f"Its price, {asked}, fits what you usually choose (about {usual})."
+    return f"Its price, {asked}, speaks for it, though you usually choose about {usual}."
+
+
+def price_like(asked: str, paid: str, ratio: float, title: str, kind: EvidenceKind) -> str:
+    """Something the buyer dealt with brings what it usually chooses nearer to this price."""
+    if ratio <= ALIKE:
+        return f"Its price, {asked}, is close to that of {title} ({paid}), which you {DEEDS[kind]}."
+    return f"Its price, {asked}, suits you better for {title} ({paid}), which you {DEEDS[kind]}."
 
 
 def near(kilometres: float) -> str:

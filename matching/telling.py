@@ -55,7 +55,7 @@ class Teller:
         elif effect.mask is Mask.BUYER_PLACE:
             kind, summary, path = self._place(effect, offer)
         elif effect.mask is Mask.OFFER_PRICE:
-            kind, summary, path = self._price((buyer_element(self.buyer_id),), offer)
+            kind, summary, path = self._price(offer)
         else:
             kind, summary, path = self._vendor(offer)
         return Explanation(kind, summary, effect.contribution, path)
@@ -82,7 +82,7 @@ class Teller:
         elif effect.carrier == kernels.VENDOR:
             told = self._same_vendor(dealing, source, deed, offer)
         elif effect.carrier == kernels.PRICE:
-            told = self._price(dealing, offer)
+            told = self._price_like(dealing, source, deed, offer)
         if told is not None:
             return told
         path = (*dealing, offer_element(self.state, offer))
@@ -133,14 +133,39 @@ class Teller:
         path = preference_path(self.state, self.buyer_id, category, offer)
         return ExplanationKind.CATEGORY, sentences.preference(name, weight), path
 
-    def _price(self, start: Path, offer: int) -> Told:
-        offers, sums = self.state.corpus.offers, self.reading.sums
-        code = int(offers.currency[offer])
-        currency = self.state.corpus.currencies[code]
+    def _price(self, offer: int) -> Told:
+        """The price as a feature, beside what the buyer usually chooses."""
+        sums, code = self.reading.sums, int(self.state.corpus.offers.currency[offer])
+        asked = float(self.state.corpus.offers.price[offer])
         usual = float(np.exp(sums.price[code] / sums.price_weight[code]))
-        asked = sentences.money(float(offers.price[offer]), currency)
-        path = (*start, PathElement(PathKind.PRICE, label=asked), offer_element(self.state, offer))
-        return ExplanationKind.PRICE, sentences.price(asked, sentences.money(usual, currency)), path
+        shown, ratio = self._money(asked, code), _ratio(asked, usual)
+        path = (
+            buyer_element(self.buyer_id),
+            PathElement(PathKind.PRICE, label=shown),
+            offer_element(self.state, offer),
+        )
+        summary = sentences.price(shown, self._money(usual, code), ratio)
+        return ExplanationKind.PRICE, summary, path
+
+    def _price_like(
+        self, dealing: Path, source: int, deed: EvidenceKind, offer: int
+    ) -> Told | None:
+        offers = self.state.corpus.offers
+        code = int(offers.currency[offer])
+        asked, paid = float(offers.price[offer]), float(offers.price[source])
+        if offers.currency[source] != code or not paid > 0:
+            return None
+        shown, ratio = self._money(asked, code), _ratio(asked, paid)
+        path = (
+            *dealing, PathElement(PathKind.PRICE, label=shown), offer_element(self.state, offer),
+        )  # fmt: skip
+        summary = sentences.price_like(
+            shown, self._money(paid, code), ratio, self._title(source), deed
+        )
+        return ExplanationKind.PRICE, summary, path
+
+    def _money(self, minor: float, code: int) -> str:
+        return sentences.money(minor, self.state.corpus.currencies[code])
 
     def _place(self, effect: Effect, offer: int) -> Told:
         start, target = buyer_element(self.buyer_id), offer_element(self.state, offer)
@@ -192,3 +217,8 @@ class Teller:
     def _title(self, offer: int) -> str:
         offers = self.state.corpus.offers
         return offers.titles[offer] or offers.ids[offer]
+
+
+def _ratio(one: float, other: float) -> float:
+    """How many times apart two positive prices are, at least 1."""
+    return max(one / other, other / one)
