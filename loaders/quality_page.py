@@ -8,12 +8,14 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from loaders.quality import PRICE_EDGES
 from loaders.report import OUTCOMES, ImportReport
 from reports.page import Section, render_page
 
 _SHOWN = 200
+_FEW_DAYS = 31
 
 
 def quality_page(report: ImportReport) -> str:
@@ -40,7 +42,7 @@ def _lines(report: ImportReport) -> Section:
 
 def _days(report: ImportReport) -> Section | None:
     figures = [
-        _line(f"{table.capitalize()} a day", days)
+        _line(f"{table.capitalize()} a day (in UTC)", days)
         for table, days in report.quality.days.items()
         if days
     ]
@@ -79,7 +81,9 @@ def _rejections(report: ImportReport) -> Section:
         problems["reason"].value_counts().sort("count", "reason", descending=True).iter_rows()
     )
     rows = problems.head(_SHOWN).select("file", "row", "table", "column", "value", "reason", "mend")
-    text = f"{report.rejected:,} lines were rejected. The first {rows.height} problems:"
+    lines = "1 line was" if report.rejected == 1 else f"{report.rejected:,} lines were"
+    every = rows.height == problems.height
+    text = f"{lines} rejected. {'Every problem' if every else f'The first {rows.height} problems'}:"
     return Section(
         "What was rejected, and why", [text], (tuple(rows.columns), rows.rows()),
         [_bars("Problems by reason", reasons)],
@@ -93,6 +97,7 @@ def _bars(title: str, counts: Mapping[str, int]) -> Figure:
     axes.barh(names, [counts[name] for name in names])
     axes.set_title(title)
     axes.set_xlabel("lines")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -104,9 +109,16 @@ def _line(title: str, days: Mapping[date, int]) -> Figure:
     counts = np.zeros(span)
     for day, count in days.items():
         counts[(day - first).days] = count
-    axes.plot(np.datetime64(first) + np.arange(span), counts, linewidth=0.8)
+    # A line through few days shows slopes where nothing happened, and one day not at all.
+    days_shown = np.datetime64(first) + np.arange(span)
+    if span <= _FEW_DAYS:
+        axes.bar(days_shown, counts)
+        axes.set_xticks(days_shown[:: span // 7 + 1])
+    else:
+        axes.plot(days_shown, counts, linewidth=0.8)
     axes.set_title(title)
     axes.set_ylabel("lines")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -115,6 +127,10 @@ def _histogram(title: str, counts: npt.NDArray[np.int64]) -> Figure:
     axes = figure.subplots()
     axes.stairs(counts, PRICE_EDGES, fill=True)
     axes.set_xscale("log")
+    # The log scale's own labels are mathematics, which a page does not typeset.
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(title)
     axes.set_xlabel("minor units")
     axes.set_ylabel("rows")

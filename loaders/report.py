@@ -30,7 +30,7 @@ class Outcome(StrEnum):
 
 OUTCOMES = {
     Outcome.IMPORTED: "Imported.",
-    Outcome.UNCHANGED: "Nothing changed: the graph holds all of it already.",
+    Outcome.UNCHANGED: "Nothing changed: all that can be imported is in the graph already.",
     Outcome.REJECTED: "Nothing was written: rows were rejected and --on-error is reject-all.",
     Outcome.VALID: "Dry run: nothing was written.",
 }
@@ -107,13 +107,14 @@ class ImportReport:
             for name, count in {**self.tallies, **self.overlaps}.items():
                 beside.add_row(name, f"{count:,}")
             parts.append(beside)
-        graph = _table("rows", ("table", "new", "changed", "already there"))
+        graph = _table("rows in the graph", ("table", "new", "changed", "already there"))
         for name, counts in self.tables.items():
             if counts.new or counts.changed or counts.unchanged:
                 graph.add_row(
                     name, f"{counts.new:,}", f"{counts.changed:,}", f"{counts.unchanged:,}"
                 )
-        parts.append(graph)
+        if graph.row_count:
+            parts.append(graph)
         if self.problems.height:
             parts.append(self._problem_table())
         return Group(*parts, OUTCOMES[self.outcome])
@@ -190,5 +191,6 @@ def _table(title: str, headers: tuple[str, ...]) -> Table:
     table = Table(title=title, title_justify="left")
     numbers = {"lines", "row", "new", "changed", "already there"}
     for header in headers:
-        table.add_column(header, justify="right" if header in numbers else "left")
+        # What does not fit goes on in the next line: an ellipsis would hide file names and mends.
+        table.add_column(header, justify="right" if header in numbers else "left", overflow="fold")
     return table

@@ -87,6 +87,9 @@ async def test_the_report_is_written_for_programs_and_for_people(
     assert text.count("<svg") >= 5
     assert bad not in text
     assert "not-a-time" in text
+    assert "1 line was rejected. Every problem:" in text
+    assert "mathdefault" not in text
+    assert "10,000" in text  # the price axis, in figures
     assert "http://" not in text.replace("http://www.w3.org", "")
     listed = pl.read_csv(tmp_path / "report" / "problems.csv")
     assert listed.select("file", "row", "column").rows() == [("purchases.csv", 6, "at")]
@@ -94,3 +97,6 @@ async def test_the_report_is_written_for_programs_and_for_people(
     report.print_to(Console(file=stream, width=120))
     assert "not-a-time" in stream.getvalue()
     assert "nothing was written" in stream.getvalue()
+    narrow = io.StringIO()
+    report.print_to(Console(file=narrow, width=70))
+    assert "…" not in narrow.getvalue()
