@@ -40,15 +40,17 @@ def read_csv(path: Path, options: Options, batch_rows: int) -> Iterator[Batch]:
         encoding = _encoding_by_mark(stream.peek(4)[:4]) or options.encoding or "utf-8"
         text = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
         delimiter = options.delimiter or _seen_delimiter(stream.peek(8192), encoding)
-        # A quote that is never closed would swallow the file: this bounds what it can take.
+        # A quote that is never closed swallows the rows behind it: strict tells at the next quote
+        # or at the end, and the limit bounds what is held until then.
         csv.field_size_limit(MAX_FIELD_BYTES)
-        reader = csv.reader(text, delimiter=delimiter)
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
         try:
             yield from _csv_batches(path, reader, (encoding, options.fallback), batch_rows)
         except csv.Error as error:
             raise InputError(
                 f"{path}, line {reader.line_num}: {error}.",
-                mend="Look for a quote that is opened and never closed.",
+                mend="Look above for a quote that is opened and never closed; write a quote inside "
+                'a quoted cell twice ("").',
             ) from error
         except UnicodeError as error:
             raise InputError(

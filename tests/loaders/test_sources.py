@@ -132,14 +132,26 @@ def test_files_that_are_none_are_errors(tmp_path: Path) -> None:
         assert caught.value.mend
 
 
-def test_a_quote_never_closed_is_an_error_or_a_short_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'id,name\n1,"never closed\n2,b\n',
+        b'id,name\n1,"never closed\n2,b\n3,"c"\n',
+        b'id,name\n1,"' + b"x" * 65_000_000,
+    ],
+    ids=["end of the file", "next quote", "too much"],
+)
+def test_a_quote_never_closed_swallows_no_rows(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.csv"
-    path.write_text('id,name\n1,"never closed\n2,b\n', encoding="utf-8")
-    frame = next(iter(read_batches(path))).frame
-    assert frame["name"].to_list() == ["never closed\n2,b\n"]
-    path.write_bytes(b'id,name\n1,"' + b"x" * 65_000_000)
-    with pytest.raises(InputError, match="never closed"):
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="line [0-9]+: .*never closed"):
         list(read_batches(path))
+
+
+def test_a_quote_inside_a_cell_is_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text('id,name\n1,a 15" screen\n2,"a 15"" screen"\n', encoding="utf-8")
+    assert read(path)["name"].to_list() == ['a 15" screen'] * 2
 
 
 def test_rows_of_another_width_are_named(tmp_path: Path) -> None:
