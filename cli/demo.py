@@ -39,8 +39,12 @@ def run(
     engine: Annotated[Engine, typer.Option(help="Where the graph lives.")] = Engine.EMBEDDED,
     once: Annotated[bool, typer.Option("--once", help="End after printing.")] = False,
     buyer: Annotated[str | None, typer.Option(help="Whose matches to show.")] = None,
-    buyers: Annotated[int, typer.Option(min=20, help="Of the made-up marketplace.")] = 2_000,
-    port: Annotated[int | None, typer.Option(min=0, max=65535)] = None,
+    buyers: Annotated[
+        int, typer.Option(min=20, help="How many the made-up marketplace has.")
+    ] = 2_000,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Where to serve; 8000 unless said.")
+    ] = None,
 ) -> None:
     """Generate or import, train, evaluate, show one buyer's matches, and serve them.
 

@@ -50,14 +50,15 @@ def run(
         bool, typer.Option("--again", help="Import files again that were imported before.")
     ] = False,
     discard: Annotated[
-        str | None, typer.Option(metavar="ID", help="Take a half-way import back instead.")
+        str | None, typer.Option(metavar="BATCH", help="Take this half-way import back instead.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
     """Import CSV, JSONL or Parquet files (also .gz), canonical ones or by a mapping.
 
-    Everything is validated before anything is written; a file imported twice changes nothing;
-    an import that was killed is finished by running it again.
+    Everything is validated before anything is written. A file imported twice changes nothing.
+
+    An import that was killed is finished by running it again.
 
     Example: offerpath import sales.csv --mapping shop.toml --dry-run
     """

@@ -84,6 +84,7 @@ def start(
         force=True,
     )
     logging.captureWarnings(True)
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # its font cache is no news
     logging.getLogger("py.warnings").setLevel(logging.WARNING if debug else logging.ERROR)
     context.obj = Session(terminal, home=home, debug=debug)
 

@@ -25,19 +25,33 @@ def run(
     category: Annotated[
         list[str] | None, typer.Option(help="Only of this category or below it; repeatable.")
     ] = None,
-    vendor: Annotated[list[str] | None, typer.Option(help="Only of this vendor.")] = None,
-    min_price: Annotated[str | None, typer.Option(help="Lowest price, like 2.50.")] = None,
-    max_price: Annotated[str | None, typer.Option(help="Highest price.")] = None,
-    currency: Annotated[str | None, typer.Option(help="Of the prices, like GBP.")] = None,
-    near: Annotated[
-        str | None, typer.Option(help="LATITUDE,LONGITUDE,KILOMETRES around a place.")
+    vendor: Annotated[
+        list[str] | None, typer.Option(help="Only of this vendor; repeatable.")
     ] = None,
-    text: Annotated[str | None, typer.Option(help="Words of title or description.")] = None,
-    bought: Annotated[str, typer.Option(help="exclude, include or only.")] = "exclude",
+    min_price: Annotated[str | None, typer.Option(help="Lowest price, like 2.50.")] = None,
+    max_price: Annotated[str | None, typer.Option(help="Highest price, like 10.")] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="Of these prices, like GBP; needed with them.")
+    ] = None,
+    near: Annotated[
+        str | None, typer.Option(metavar="LAT,LON,KM", help="At most KM kilometres from a place.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Only with all these words in title or description.")
+    ] = None,
+    bought: Annotated[
+        str, typer.Option(help="Offers bought before: exclude, include or only.")
+    ] = "exclude",
     sold_out: Annotated[bool, typer.Option(help="Let sold-out offers in.")] = False,
-    diversity: Annotated[float, typer.Option(min=0, max=1, help="0 none, 1 most.")] = 0.0,
-    max_per_vendor: Annotated[int | None, typer.Option(min=1)] = None,
-    max_per_category: Annotated[int | None, typer.Option(min=1)] = None,
+    diversity: Annotated[
+        float, typer.Option(min=0, max=1, help="Spread the list: 0 not at all, 1 most.")
+    ] = 0.0,
+    max_per_vendor: Annotated[
+        int | None, typer.Option(min=1, help="At most so many of one vendor.")
+    ] = None,
+    max_per_category: Annotated[
+        int | None, typer.Option(min=1, help="At most so many of one category.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
     """Rank the offers for a buyer and say why each one fits.

@@ -67,7 +67,8 @@ def price_like(asked: str, paid: str, ratio: float, title: str, kind: EvidenceKi
     """Something the buyer dealt with brings what it usually chooses nearer to this price."""
     if ratio <= ALIKE:
         return f"Its price, {asked}, is close to that of {title} ({paid}), which you {DEEDS[kind]}."
-    return f"Its price, {asked}, suits you better for {title} ({paid}), which you {DEEDS[kind]}."
+    why = f"because of {title} ({paid}), which you {DEEDS[kind]}"
+    return f"Its price, {asked}, suits you better {why}."
 
 
 def near(kilometres: float) -> str:
