@@ -56,7 +56,8 @@ class Follower:
         snapshots_dir: Path,
         progress: Progress = SILENT,
     ) -> None:
-        self.last_error: str | None = None
+        self._error: str | None = None
+        self._model_error: str | None = None
         self._store = store
         self._models_dir = models_dir
         self._snapshots_dir = snapshots_dir
@@ -89,6 +90,11 @@ class Follower:
     def is_ready(self) -> bool:
         """Whether there is a state."""
         return self._state is not None
+
+    @property
+    def last_error(self) -> str | None:
+        """Why it cannot catch up, else what is wrong with the published model; None: nothing."""
+        return self._error or self._model_error
 
     @property
     def is_rebuilding(self) -> bool:
@@ -161,6 +167,8 @@ class Follower:
             return False
         async with self._heavy_lock:
             model = await self._load_model()
+            if model is None and self._model_error is not None:
+                return False  # the one that scores now is better than none
             scorer = await _in_thread(partial(build_scorer, self.state.corpus, model))
             async with self._apply_lock:
                 await self._set(self.state.scored_by(scorer, model), self._position)
@@ -195,13 +203,22 @@ class Follower:
                 model = self.state.model
                 state = await _in_thread(partial(build_state, snapshot, model))
                 async with self._apply_lock:
-                    self._barrier, self._log_is_lost = None, False
-                    await self._set(*await self._caught_up(state, snapshot.seq))
+                    await self._change_over(state, snapshot.seq)
         except Exception as error:  # the old state goes on answering; the next poll tries again
             self._note(error)
         finally:
             self._rebuilding = False
             self._rest_after(started)
+
+    async def _change_over(self, state: MatcherState, seq: int) -> None:
+        """Answer from a state that was read at ``seq``, once it has caught up."""
+        asked = self._barrier, self._log_is_lost
+        self._barrier, self._log_is_lost = None, False
+        try:
+            await self._set(*await self._caught_up(state, seq))
+        except BaseException:
+            self._barrier, self._log_is_lost = asked  # the old state stays and still lacks it
+            raise
 
     def _wants_rebuild(self) -> bool:
         changed = len(self.state.changed) + len(self.state.erased)
@@ -223,7 +240,7 @@ class Follower:
             try:
                 await self.refresh()
                 await self.reload_model()
-                self.last_error = None
+                self._error = None
             except Exception as error:  # a graph that is away for a while must not end the task
                 self._note(error)
 
@@ -233,13 +250,16 @@ class Follower:
             self._moved.notify_all()
 
     async def _load_model(self) -> Model | None:
-        """The published model; a damaged one is told of, and the walk answers."""
+        """The published model; None when there is none, or a damaged one, which is told of."""
         self._pointer = await _in_thread(self._read_pointer)
         try:
-            return await _in_thread(partial(load_model, self._models_dir))
+            model = await _in_thread(partial(load_model, self._models_dir))
         except DamagedError as error:
-            self._note(error)
+            logger.warning("The published model is not used: %s", error)
+            self._model_error = str(error)
             return None
+        self._model_error = None
+        return model
 
     def _read_pointer(self) -> str | None:
         try:
@@ -274,9 +294,9 @@ class Follower:
             logger.warning("The snapshot was not kept; the next start reads the graph: %s", error)
 
     def _note(self, error: Exception) -> None:
-        if self.last_error != str(error):
+        if self._error != str(error):
             logger.warning("Matching could not catch up: %s", error)
-        self.last_error = str(error)
+        self._error = str(error)
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from datetime import timedelta
 
+import polars as pl
 import pytest
 
 from core.published import current_folder
 from core.settings import Settings
+from graph.imports import ImportUpdates
 from graph.store import GraphStore
 from matching import follower as follower_module
 from matching.answers import ExplanationKind
 from matching.requests import OfferMatchRequest
 from matching.service import MatchingService
+from matching.state import MatcherState
 from scoring import tower as tower_module
 from scoring.artifact import publish_model
 from tests.matching.conftest import standing_clock
@@ -57,9 +61,61 @@ async def test_a_damaged_model_is_told_of_and_the_walk_answers(
     (folder / "offers.json").write_text("[]")
     service = await MatchingService.open(filled, settings, standing_clock)
     assert service.model_info().trained is False
-    assert "offers.json" in (service.health().last_error or "")
     assert (await service.rank_offers("b004", OfferMatchRequest())).items
+    # It stays damaged, so following the log must not clear it away.
+    await filled.upsert_buyers([{"id": "later"}])
+    async with asyncio.timeout(30):
+        while service.state.buyer_state("later") is None:  # noqa: ASYNC110 - nothing to wait on
+            await asyncio.sleep(2 * follower_module.POLL_SECONDS)
+    assert "offers.json" in (service.health().last_error or "")
     await service.close()
+
+
+async def test_a_damaged_model_does_not_take_the_place_of_a_whole_one(
+    filled: GraphStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tower_module, "OfferEncoder", NoEncoder)
+    snapshot = await filled.read_snapshot()
+    publish_model(settings.models_dir, random_model(snapshot))
+    service = await MatchingService.open(filled, settings, standing_clock)
+    assert service.model_info().trained is True
+    folder = current_folder(settings.models_dir)
+    assert folder is not None
+    damaged = shutil.copytree(folder, settings.models_dir / "damaged")
+    (damaged / "offers.json").write_text("[]")
+    (settings.models_dir / "current").write_text("damaged\n")
+    async with asyncio.timeout(30):
+        while service.health().last_error is None:  # noqa: ASYNC110 - nothing to wait on
+            await asyncio.sleep(0.05)
+    assert "offers.json" in (service.health().last_error or "")
+    assert service.model_info().trained is True
+    await service.close()
+
+
+async def test_an_import_is_seen_though_the_first_change_over_fails(
+    filled: GraphStore, service: MatchingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_over = service._follower._change_over
+    failed = asyncio.Event()
+
+    async def away(*_: object) -> None:
+        failed.set()
+        raise ConnectionError("the graph is away")
+
+    async def first_fails(state: MatcherState, seq: int) -> None:
+        with monkeypatch.context() as patch:
+            if not failed.is_set():
+                patch.setattr(service._follower, "_caught_up", away)
+            await change_over(state, seq)
+
+    monkeypatch.setattr(service._follower, "_change_over", first_fails)
+    await filled.open_import("batch", "fingerprint", "mapping")
+    await filled.insert_rows("Buyer", pl.DataFrame({"id": ["imported"], "batchId": ["batch"]}))
+    await filled.finish_import("batch", ImportUpdates(), {})
+    async with asyncio.timeout(30):
+        while service.state.buyer_state("imported") is None:  # noqa: ASYNC110 - nothing to wait on
+            await asyncio.sleep(0.05)
+    assert failed.is_set()
 
 
 async def test_a_log_that_no_longer_reaches_back_leads_to_the_graph(
