@@ -62,11 +62,18 @@ class _State:
 
 
 class Upserts:
-    """Applies rows of one kind inside a transaction."""
+    """Applies rows of one kind inside a transaction.
 
-    def __init__(self, kind: EntityKind, now: datetime) -> None:
+    Args:
+        kind: of the entities.
+        now: the time of the write.
+        lister: the vendor that alone may change its offers; None: whoever writes may change all.
+    """
+
+    def __init__(self, kind: EntityKind, now: datetime, lister: str | None = None) -> None:
         self.kind = kind
         self.now = now
+        self.lister = lister
         self.links = kind.links()
         self._claim_id = f"claim-{uuid.uuid4().hex}"
 
@@ -110,6 +117,7 @@ class Upserts:
     def _fold(self, state: _State, row: Values) -> RowResult:
         merged = {**state.now, **row}
         try:
+            self._check_lister(state)
             if self.kind.check is not None:
                 self.kind.check(merged)
             self.links.check(merged, state.now)
@@ -122,6 +130,12 @@ class Upserts:
         if created:
             return RowResult(row["id"], RowStatus.CREATED)
         return RowResult(row["id"], RowStatus.UNCHANGED if unchanged else RowStatus.UPDATED)
+
+    def _check_lister(self, state: _State) -> None:
+        if self.lister is None or state.new or state.before["vendor_id"] == self.lister:
+            return
+        message = "Another vendor lists this offer, or none does."
+        raise RowProblemError("FORBIDDEN", message, "vendor_id")
 
     async def _write(self, tx: Transaction, states: Mapping[str, _State]) -> list[EventDraft]:
         void = [key for key, state in states.items() if state.new and not state.taken]
@@ -242,21 +256,31 @@ class EntityUpserts(GraphSession):
         return await self._upsert(CATEGORIES, rows, idempotency)
 
     async def upsert_offers(
-        self, rows: Sequence[InputRow], *, idempotency: IdempotencyKey | None = None
+        self,
+        rows: Sequence[InputRow],
+        *,
+        lister: str | None = None,
+        idempotency: IdempotencyKey | None = None,
     ) -> WriteResult:
         """Create or change offers: fields of core.entities.Offer.
 
         ``vendor_id`` None and ``category_ids`` None or [] clear; a list replaces all categories.
+        With a ``lister`` (a vendor's id), a row fails with FORBIDDEN whose offer is there and not
+        listed by that vendor.
         """
-        return await self._upsert(OFFERS, rows, idempotency)
+        return await self._upsert(OFFERS, rows, idempotency, lister)
 
     async def _upsert(
-        self, kind: EntityKind, rows: Sequence[InputRow], idempotency: IdempotencyKey | None
+        self,
+        kind: EntityKind,
+        rows: Sequence[InputRow],
+        idempotency: IdempotencyKey | None,
+        lister: str | None = None,
     ) -> WriteResult:
         given = [dict(row) for row in rows]
         now = self.clock()
 
         async def work(tx: Transaction) -> Outcome:
-            return await Upserts(kind, now).apply(tx, given)
+            return await Upserts(kind, now, lister).apply(tx, given)
 
         return await self.commit(f"upsert_{kind.plural}", given, work, idempotency)

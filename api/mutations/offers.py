@@ -189,7 +189,13 @@ async def _upsert(
 ) -> WriteResult:
     rows = [input_.to_row() for input_ in inputs]
     await _check_listed_by_caller(info, rows)
-    return await info.context.services.store.upsert_offers(rows, idempotency=key)
+    principal = info.context.require_principal()
+    lister = principal.subject if principal.role is Role.VENDOR else None
+    if lister is not None:
+        # Of every row, so that a row sent again is the same row: its key stands for its content.
+        rows = [{**row, "vendor_id": lister} for row in rows]
+    store = info.context.services.store
+    return await store.upsert_offers(rows, lister=lister, idempotency=key)
 
 
 async def _withdraw(info: ApiInfo, ids: Sequence[str], key: IdempotencyKey | None) -> WriteResult:
@@ -198,7 +204,7 @@ async def _withdraw(info: ApiInfo, ids: Sequence[str], key: IdempotencyKey | Non
 
 
 async def _check_listed_by_caller(info: ApiInfo, rows: Sequence[dict[str, Any]]) -> None:
-    """For a vendor: every row is, and stays, its own; a new offer becomes its own.
+    """For a vendor: every row is, and stays, its own, or is new.
 
     Raises:
         ForbiddenError: naming the row that is another's.
@@ -209,8 +215,6 @@ async def _check_listed_by_caller(info: ApiInfo, rows: Sequence[dict[str, Any]])
     existing = await info.context.services.store.get_offers([row["id"] for row in rows])
     for index, row in enumerate(rows):
         known = existing.get(row["id"])
-        if known is None:
-            row.setdefault("vendor_id", principal.subject)
         own = known is None or known.vendor_id == principal.subject
         stays = row.get("vendor_id", principal.subject) == principal.subject
         check(own and stays, "change another vendor's offers", str(index), "vendor_id")

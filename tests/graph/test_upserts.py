@@ -117,6 +117,21 @@ async def test_offer_links_are_kept_replaced_and_cleared(market: GraphStore) -> 
     assert (cleared.vendor_id, cleared.category_ids) == (None, ())
 
 
+async def test_a_lister_changes_its_own_offers_and_new_ones(market: GraphStore) -> None:
+    await market.upsert_vendors([{"id": OTHER_VENDOR}])
+    await market.upsert_offers([{"id": "theirs", "vendor_id": OTHER_VENDOR}])
+    rows = [
+        {"id": "mine", "vendor_id": VENDOR},
+        {"id": "theirs", "vendor_id": VENDOR, "title": "Taken over"},
+        {"id": "mine", "vendor_id": VENDOR, "title": "Mine"},
+    ]
+    result = await market.upsert_offers(rows, lister=VENDOR)
+    assert statuses(result) == [CREATED, FAILED, UPDATED]
+    assert failure(result.rows[1]) == ("FORBIDDEN", ("vendor_id",))
+    kept = (await market.get_offers(["theirs"]))["theirs"]
+    assert (kept.vendor_id, kept.title) == (OTHER_VENDOR, None)
+
+
 BAD_OFFERS: list[tuple[dict[str, Any], str, str]] = [
     ({}, "BAD_INPUT", "id"),
     ({"id": ""}, "BAD_INPUT", "id"),
