@@ -136,7 +136,7 @@ class Authenticator:
             )
             role = Role(claims["role"])
             expires_at = datetime.fromtimestamp(int(claims["exp"]), UTC)
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, OSError) as error:
             raise _refused() from error
         return Principal(role, str(claims["sub"]), expires_at)
 

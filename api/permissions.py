@@ -69,8 +69,8 @@ def sees_offer_matches(principal: Principal, source: Any) -> bool:
     return principal.role in _OVERSEERS or _is(principal, Role.VENDOR, source.vendor_id)
 
 
-def may_see_buyer(principal: Principal, buyer_id: str) -> bool:
-    """Whether a principal may see one buyer's evidence and matches."""
+def may_see_buyer(principal: Principal, buyer_id: str | None) -> bool:
+    """Whether a principal may see one buyer's evidence and matches; None: of no one."""
     return principal.role in _OVERSEERS or _is(principal, Role.BUYER, buyer_id)
 
 

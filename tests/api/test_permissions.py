@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.ids import Label, global_id
 from core.entities import Role
 from tests.api import market
 from tests.api.conftest import key_of
@@ -65,6 +66,13 @@ def test_a_node_is_guarded_like_its_field(production: Serving) -> None:
         assert production.data(query, key_of(Role.ANALYST))["node"]["id"] == node
         for role in (Role.BUYER, Role.VENDOR, Role.PARTNER):
             assert production.codes(query, key_of(role)) == ["FORBIDDEN"]
+
+
+def test_a_purchase_that_is_not_there_is_refused_like_another_buyers(production: Serving) -> None:
+    query = f'{{ node(id: "{global_id(Label.PURCHASE, "nobody-bought-it")}") {{ id }} }}'
+    assert production.data(query, key_of(Role.ANALYST))["node"] is None
+    for role in (Role.BUYER, Role.VENDOR, Role.PARTNER):
+        assert production.codes(query, key_of(role)) == ["FORBIDDEN"]
 
 
 def test_a_vendor_sees_matched_buyers_without_personal_data(production: Serving) -> None:
@@ -160,6 +168,17 @@ def test_writes(
     if role in allowed and input_.get("vendorId"):
         back = {"externalId": LISTED, "vendorId": market.vendor(1)}
         production.data(query, key_of(Role.ADMIN), input=back)
+
+
+def test_a_vendor_sends_a_new_offer_again_with_its_key(production: Serving) -> None:
+    query = """mutation ($input: UpsertOfferInput!) {
+      upsertOffer(input: $input, idempotencyKey: "w-again") {
+        status seq errors { code } offer { vendor { externalId } } } }"""
+    new = {"externalId": "w-again", "title": "Sent twice"}
+    first = production.data(query, key_of(Role.VENDOR), input=new)
+    assert first["upsertOffer"]["status"] == "CREATED"
+    assert first["upsertOffer"]["offer"] == {"vendor": {"externalId": market.vendor(1)}}
+    assert production.data(query, key_of(Role.VENDOR), input=new) == first
 
 
 def test_a_vendors_new_offer_is_its_own(production: Serving) -> None:

@@ -144,7 +144,7 @@ def test_files_that_are_none_are_errors(tmp_path: Path) -> None:
 def test_a_quote_never_closed_swallows_no_rows(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="line [0-9]+: .*never closed"):
+    with pytest.raises(InputError, match=r"line [0-9]+: .*never closed"):
         list(read_batches(path))
 
 
