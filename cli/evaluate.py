@@ -50,8 +50,9 @@ def run(
 ) -> None:
     """Train on all but the last fifth of the purchases and measure on that fifth.
 
-    Beside popularity, ItemKNN and the walk; leaves evaluation.json and a page with plots in the
-    home's reports. The served model is not touched.
+    Beside popularity, ItemKNN and the walk. The served model is not touched.
+
+    Leaves evaluation.json and a page with plots in the home's reports.
 
     Example: offerpath evaluate --json > figures.json
     """

@@ -22,15 +22,17 @@ class FileFormat(StrEnum):
 def run(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Where the files go; made when absent.")],
-    buyers: Annotated[int, typer.Option(min=2)] = 2_000,
-    offers: Annotated[int, typer.Option(min=30)] = 1_500,
-    vendors: Annotated[int, typer.Option(min=1)] = 120,
+    buyers: Annotated[int, typer.Option(min=2, help="How many buyers.")] = 2_000,
+    offers: Annotated[int, typer.Option(min=30, help="How many offers.")] = 1_500,
+    vendors: Annotated[int, typer.Option(min=1, help="How many vendors.")] = 120,
     purchases: Annotated[int, typer.Option(min=0, help="Order lines.")] = 60_000,
     interactions: Annotated[
         int | None, typer.Option(min=0, help="Views, clicks and so on; twice the purchases.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 7,
-    file_format: Annotated[FileFormat, typer.Option("--format")] = FileFormat.PARQUET,
+    file_format: Annotated[
+        FileFormat, typer.Option("--format", help="Of the files.")
+    ] = FileFormat.PARQUET,
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
     """Make up a B2B marketplace: canonical files, and a file with the truth behind them.

@@ -98,7 +98,8 @@ class ImportReport:
 
     def as_renderable(self) -> ConsoleRenderable:
         """Tables for a terminal."""
-        lines = _table(f"{self.lines:,} lines", ("what became of them", "lines"))
+        read = "1 line" if self.lines == 1 else f"{self.lines:,} lines"
+        lines = _table(read, ("what became of them", "lines"))
         for name, count in self.dispositions.items():
             lines.add_row(name, f"{count:,}")
         parts: list[ConsoleRenderable | str] = [lines]

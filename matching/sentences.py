@@ -28,6 +28,13 @@ def peers(title: str, count: int, kind: EvidenceKind) -> str:
     return f"{who} who bought {title}, which you {DEEDS[kind]}, also bought this."
 
 
+def again(kind: EvidenceKind) -> str:
+    """The very offer that the buyer dealt with before."""
+    if kind is EvidenceKind.ADDED_TO_CART:
+        return "You put it in your cart before."
+    return f"You {DEEDS[kind]} it before."
+
+
 def similar(title: str, kind: EvidenceKind) -> str:
     """Close to something the buyer dealt with, by the model."""
     return f"Goes with {title}, which you {DEEDS[kind]}."

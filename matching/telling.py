@@ -74,6 +74,8 @@ class Teller:
         source = int(self.buyer.offers[effect.row])
         deed = KINDS[self.buyer.evidence_kinds[effect.row]]
         dealing = dealing_path(self.state, self.buyer_id, self.buyer, effect.row)
+        if source == offer:
+            return ExplanationKind.SIMILAR, sentences.again(deed), dealing
         told: Told | None = None
         if effect.carrier == kernels.WALK:
             told = self._peers(dealing, source, deed, offer)

@@ -26,3 +26,9 @@ def test_a_purchase_and_the_price_itself_are_told_apart() -> None:
     assert "close to that of Honey" in near
     assert "close" not in far
     assert all("Honey" in told and "which you bought" in told for told in (near, far))
+
+
+def test_an_offer_is_not_likened_to_itself() -> None:
+    assert sentences.again(EvidenceKind.PURCHASED) == "You bought it before."
+    assert sentences.again(EvidenceKind.INQUIRED_ABOUT) == "You asked about it before."
+    assert sentences.again(EvidenceKind.ADDED_TO_CART) == "You put it in your cart before."
