@@ -10,7 +10,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import cast
 
-from graphql import DocumentNode, GraphQLError, NoSchemaIntrospectionCustomRule, parse
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    parse,
+)
 from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import ExecutionResult, StreamExecutionResult
 
@@ -20,6 +26,7 @@ from api.errors import CostError, present_errors
 from api.limits import check_document
 
 _REMEMBERED = 256
+_NAMELESS = "The document has several operations: say in operationName which one to run."
 
 
 class DocumentCache:
@@ -78,6 +85,9 @@ class OperationGuard(SchemaExtension):
         context = self.execution_context
         assert context.graphql_document is not None
         request = cast(RequestContext, context.context)
+        # Strawberry would run the first of several operations.
+        if context._provided_operation_name is None and _has_several(context.graphql_document):
+            context.pre_execution_errors = [GraphQLError(_NAMELESS)]
         try:
             check_document(
                 context.schema._schema,
@@ -102,3 +112,7 @@ class OperationGuard(SchemaExtension):
             request = cast(RequestContext, self.execution_context.context)
             result.errors = present_errors(result.errors, hints=request.may_introspect)
         yield
+
+
+def _has_several(document: DocumentNode) -> bool:
+    return sum(isinstance(one, OperationDefinitionNode) for one in document.definitions) > 1

@@ -5,6 +5,7 @@ https://graphql.github.io/graphql-over-http/draft/
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from starlette.requests import Request
 from core.errors import OfferpathError
 
 MAX_BODY_BYTES = 1_000_000
+BODY_SECONDS = 10.0
+"""How long a body may take to come: a client that sends a byte now and then holds a connection."""
 MAX_JSON_DEPTH = 32
 RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
@@ -69,7 +72,7 @@ async def read_parameters(request: Request) -> GraphQLParameters:
     """The parameters of a GET's query string or a POST's JSON body.
 
     Raises:
-        RequestError: 400, 413 or 415, saying what is wrong.
+        RequestError: 400, 408, 413 or 415, saying what is wrong.
     """
     if request.method == "GET":
         return _from_query_string(request.query_params)
@@ -117,10 +120,14 @@ async def _read_body(request: Request) -> bytes:
     if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
         raise RequestError(413, f"The body has more than {MAX_BODY_BYTES} bytes.")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise RequestError(413, f"The body has more than {MAX_BODY_BYTES} bytes.")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise RequestError(413, f"The body has more than {MAX_BODY_BYTES} bytes.")
+    except TimeoutError as error:
+        raise RequestError(408, f"The body took more than {BODY_SECONDS:g} seconds.") from error
     return bytes(body)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from api import http_request
 from core.entities import Role
 from tests.api.conftest import key_of
 from tests.api.serving import Serving
@@ -141,6 +144,27 @@ def test_a_refused_document_is_400_only_in_the_new_media_type(served: Serving, b
     old = send(served, body, Accept=JSON)
     assert old.status_code == 200
     assert old.json()["errors"]
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_request, "BODY_SECONDS", 0.1)
+    address = urlsplit(served.url)
+    head = f"POST /graphql HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: {JSON}\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
+
+
+def test_one_of_several_operations_must_be_named(served: Serving) -> None:
+    query = "query A { __typename } query B { health { ready } }"
+    for body in ({"query": query}, {"query": query, "operationName": ""}):
+        answer = send(served, body, Accept=GRAPHQL)
+        assert answer.status_code == 400
+        assert "operationName" in answer.json()["errors"][0]["message"]
+    named = send(served, {"query": query, "operationName": "A"}).json()
+    assert named == {"data": {"__typename": "Query"}}
 
 
 def test_an_unknown_operation_is_a_bad_request(served: Serving) -> None:
