@@ -31,6 +31,7 @@ from loaders.lines import (
     LineBook,
 )
 from loaders.mapping import Mapping, Source
+from loaders.named_columns import warn_of_absent_columns
 from loaders.problems import LINE, gathered, no_problems, problems
 from loaders.quality import Quality
 from loaders.rules import ColumnRule, TableRule
@@ -73,6 +74,7 @@ class Reader:
             for number, batch in enumerate(read_batches(path, options)):
                 if number == 0:
                     check_columns(source, path, batch.frame.columns)
+                    warn_of_absent_columns(self.mapping, name, path, batch.frame.columns)
                 self._read_batch(name, source, place, batch)
                 task.advance(batch.rows)
 
