@@ -92,6 +92,35 @@ def columns_of(rows: WalkRows) -> WalkRows:
 
 
 @njit(cache=True, nogil=True)
+def _risen(total: NDArray[np.float64], touched: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The touched offers in ascending order; of many, reading all totals beats sorting."""
+    if len(touched) * 16 < len(total):
+        return np.sort(touched)
+    kept = np.empty(len(touched), dtype=np.int32)
+    found = 0
+    for i in range(len(total)):
+        if total[i] != 0.0:
+            kept[found] = i
+            found += 1
+    return kept
+
+
+@njit(cache=True, nogil=True)
+def _largest(value: NDArray[np.float64], keep: int) -> NDArray[np.int64]:
+    """Positions, ascending, of the ``keep`` largest values; of equal ones the first."""
+    limit = np.partition(value, len(value) - keep)[len(value) - keep]
+    ties = keep - np.sum(value > limit)
+    best = np.empty(keep, dtype=np.int64)
+    found = 0
+    for k in range(len(value)):
+        if value[k] > limit or (value[k] == limit and ties > 0):
+            ties -= value[k] == limit
+            best[found] = k
+            found += 1
+    return best
+
+
+@njit(cache=True, nogil=True)
 def _strongest(
     by_buyer: Ragged,
     by_offer: Ragged,
@@ -118,14 +147,13 @@ def _strongest(
                     touched[found] = i
                     found += 1
                 total[i] += buyer_weight[v]
-        kept = np.sort(touched[:found])
+        kept = _risen(total, touched[:found])
         value = np.empty(found, dtype=np.float64)
         for k in range(found):
             value[k] = total[kept[k]] * offer_weight[kept[k]] * evidence_weight[j]
             total[kept[k]] = 0.0
         if found > keep:
-            # Stable order by (weight, offer), so that equal weights are cut the same way always.
-            best = np.sort(np.argsort(-value, kind="mergesort")[:keep])
+            best = _largest(value, keep)
             kept, value, found = kept[best], value[best], keep
         near[j, :found] = kept
         weight[j, :found] = value

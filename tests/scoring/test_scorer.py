@@ -105,3 +105,19 @@ def test_a_walk_row_counts_common_buyers() -> None:
             if i != j and bought.get(j, set()) & bought[i]
         }
         assert found == expected
+
+
+def test_walk_rows_keep_the_strongest_and_of_equals_the_first() -> None:
+    corpus = build_corpus(random_snapshot())
+    buyer, offer = purchased_pairs(corpus.buyers)
+    shape = (len(corpus.buyers), len(corpus.offers))
+    whole = walk_rows(buyer, offer, shape, WalkSettings(0.0, 0.0, 0.0, 1000))
+    cut = walk_rows(buyer, offer, shape, WalkSettings(0.0, 0.0, 0.0, 5))
+    ties = 0
+    for j in range(len(corpus.offers)):
+        near = slice(whole.ptr[j], whole.ptr[j + 1])
+        pairs = sorted(zip((-whole.weight[near]).tolist(), whole.offer[near].tolist(), strict=True))
+        kept = cut.offer[cut.ptr[j] : cut.ptr[j + 1]].tolist()
+        assert kept == sorted(i for _, i in pairs[:5])
+        ties += len(pairs) > 5 and pairs[4][0] == pairs[5][0]
+    assert ties > 5
