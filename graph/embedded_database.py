@@ -53,6 +53,7 @@ class EmbeddedDatabase:
         except BaseException:
             self.lock.release()
             raise
+        self._log_in_doubt = False
         self._generation = 0
         self._local = threading.local()
         self._idle = threading.Condition()
@@ -65,6 +66,26 @@ class EmbeddedDatabase:
                 self._run_plain("CHECKPOINT")
             self._database.close()
         self.lock.release()
+
+    def doubt_log(self) -> None:
+        """Note that a commit failed: half of its record may stand at the end of the log."""
+        self._log_in_doubt = True
+
+    def settle_log(self) -> None:
+        """Fold a log in doubt into the file: what is written behind half a record is not read.
+
+        Raises:
+            GraphUnavailableError: when that fails too; nothing may be written until it succeeds.
+        """
+        if not self._log_in_doubt:
+            return
+        try:
+            self.checkpoint()
+        except QueryFailedError as error:
+            raise GraphUnavailableError(
+                f"The embedded graph {self.path} cannot be written: {error}.",
+                mend="See that its disk has space; it is tried again with the next write.",
+            ) from error
 
     def connect(self) -> ladybug.Connection:
         """A new connection, for one write transaction."""
@@ -104,6 +125,7 @@ class EmbeddedDatabase:
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file."""
         self._run_plain("CHECKPOINT")
+        self._log_in_doubt = False
 
     def insert(self, table: Table, rows: pl.DataFrame) -> int:
         """Insert the rows that are not there yet by COPY; returns how many.

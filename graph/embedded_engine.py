@@ -132,6 +132,7 @@ class _EmbeddedTransaction:
         return await _on(self._thread, self._run, query, parameters)
 
     def begin(self) -> None:
+        self._database.settle_log()
         self._connection = self._database.connect()
         self._connection.execute("BEGIN TRANSACTION")
 
@@ -140,6 +141,7 @@ class _EmbeddedTransaction:
         try:
             connection.execute("COMMIT")
         except RuntimeError as error:
+            self._database.doubt_log()
             raise QueryFailedError(f"The commit failed: {error}.") from error
         self._connection = None
         connection.close()

@@ -123,7 +123,9 @@ def _copy_aside(log: Path) -> Path:
 
 
 def _unusable(path: Path, error: Exception) -> GraphUnavailableError:
+    full = "No space left" in str(error)
+    restore = "Restore a backup (offerpath restore), or give OFFERPATH_GRAPH_URI another path."
     return GraphUnavailableError(
         f"The embedded graph {path} cannot be opened: {error}.",
-        mend="Restore a backup (offerpath restore), or give OFFERPATH_GRAPH_URI another path.",
+        mend="Make room on its disk and start again." if full else restore,
     )

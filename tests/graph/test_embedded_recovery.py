@@ -57,6 +57,39 @@ WRITING_CHILD = """
     asyncio.run(main(sys.argv[1], sys.argv[2]))
 """
 
+# Its log may not grow while the disk is "full": a commit then leaves half a record behind.
+FULL_DISK_CHILD = """
+    import asyncio, os, resource, signal, sys
+    from pathlib import Path
+    from graph.embedded_engine import EmbeddedEngine
+    from graph.queries import Query, QueryFailedError
+
+    WRITE = Query("write", "UNWIND $rows AS row MERGE (o:Offer {id: row.id})")
+
+    async def main(path):
+        engine = await EmbeddedEngine.open(Path(path))
+        await engine.apply_schema()
+
+        async def write(*ids):
+            await engine.write(lambda t: t.run(WRITE, {"rows": [{"id": each} for each in ids]}))
+
+        await engine.checkpoint()
+        await write("before")
+        size = os.path.getsize(path + ".wal")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 500, resource.RLIM_INFINITY))
+        try:
+            await write(*(f"refused-{i:05}" for i in range(2_000)))
+            sys.exit("the disk was not full")
+        except QueryFailedError:
+            pass
+        infinite = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.setrlimit(resource.RLIMIT_FSIZE, infinite)
+        await write("after")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    asyncio.run(main(sys.argv[1]))
+"""
+
 
 async def write(engine: EmbeddedEngine, *ids: str) -> None:
     await engine.write(lambda t: t.run(WRITE, {"rows": [{"id": each} for each in ids]}))
@@ -283,3 +316,12 @@ async def test_a_server_that_is_not_there_is_named_without_secrets() -> None:
     with pytest.raises(SettingsError) as refused:
         await open_engine(load_settings(graph_uri="mysql://me:hidden@host"))
     assert "hidden" not in str(refused.value)
+
+
+async def test_what_is_written_after_the_disk_was_full_is_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "graph.lbug"
+    with start_child(FULL_DISK_CHILD, str(path)) as child:
+        assert child.wait(60) == -signal.SIGKILL
+    engine = await EmbeddedEngine.open(path)
+    assert await offers(engine) == ["after", "before"]
+    await engine.close()
