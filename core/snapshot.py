@@ -81,7 +81,10 @@ def empty_table(name: str) -> pl.DataFrame:
 
 
 def publish_snapshot(root: Path, snapshot: GraphSnapshot) -> Path:
-    """Write the snapshot as Parquet under ``root`` and point to it, atomically."""
+    """Write the snapshot as Parquet under ``root`` and point to it, atomically.
+
+    Older ones go: a buyer erased since must not live on in them.
+    """
 
     def write(folder: Path) -> dict[str, Any]:
         for name in SCHEMAS:
@@ -93,7 +96,7 @@ def publish_snapshot(root: Path, snapshot: GraphSnapshot) -> Path:
             "taken_at": snapshot.taken_at.isoformat(),
         }
 
-    return publish_folder(root, f"{snapshot.graph_id[:8]}-{snapshot.seq:012d}", write, keep=2)
+    return publish_folder(root, f"{snapshot.graph_id[:8]}-{snapshot.seq:012d}", write, keep=1)
 
 
 def load_snapshot(root: Path) -> GraphSnapshot | None:

@@ -18,7 +18,7 @@ from api.types import offer as offer_types
 from api.types.explanation import Explanation
 from core.entities import Role
 from core.errors import CursorInvalidError, InputError
-from matching.answers import PathKind, RankedItem, Ranking
+from matching.answers import ExplanationKind, PathKind, RankedItem, Ranking
 from matching.requests import (
     BuyerMatchRequest,
     MatchRequest,
@@ -222,10 +222,11 @@ def _connection(
 
 
 async def _tellable(info: ApiInfo, explanations: list[Explanation]) -> list[Explanation]:
-    """For a vendor, only what leads over no other vendor's offers: those are not its business."""
+    """For a vendor, nothing of other vendors' offers, and not how far off the buyer is."""
     principal = info.context.require_principal()
     if principal.role is not Role.VENDOR:
         return explanations
+    explanations = [one for one in explanations if one.kind is not ExplanationKind.PLACE]
     passed = [
         {parse_global_id(step.id)[1] for step in one.path if step.id and step.kind is OFFER}
         for one in explanations

@@ -18,7 +18,7 @@ from api.connections import (
 )
 from api.context import ApiInfo
 from api.ids import Label, global_id
-from api.permissions import Requires, anyone, sees_offer_matches
+from api.permissions import Requires, anyone, check, overseer, sees_offer_matches
 from api.scalars import BigInt
 from api.types import category as category_types
 from api.types import match as match_types
@@ -99,6 +99,10 @@ class Offer(Node):
         at_least_seq: AtLeastSeq = None,
     ) -> Annotated[MatchConnection, strawberry.lazy("api.types.match")] | None:
         """The buyers for it."""
+        if filter and filter.near:
+            # Circles drawn ever smaller would tell a vendor where a buyer is.
+            principal = info.context.require_principal()
+            check(overseer(principal, self), "filter buyers by place", "filter", "near")
         request = BuyerRanking(filter, diversity, max_per_kind, max_per_country).to_domain()
         return await match_types.match_buyers(
             info, self.external_id, request, first=first, after=after, at_least_seq=at_least_seq

@@ -42,6 +42,8 @@ READS: list[tuple[str, set[Role]]] = [
      {*OVERSEERS, Role.VENDOR}),
     (f'{{ offer(by: {{externalId: "{UNLISTED}"}}) {{ matches {{ edges {{ cursor }} }} }} }}',
      OVERSEERS),
+    (f'{{ offer(by: {{externalId: "{LISTED}"}}) {{ matches(filter: {{near: '
+     "{latitude: 52, longitude: 13, radiusKm: 50}}) { edges { cursor } } } }", OVERSEERS),
     (f'{{ explain(buyer: "{OWN}", offer: "{LISTED}") {{ stage }} }}', {*OVERSEERS, Role.BUYER}),
     (f'{{ explain(buyer: "{OTHER}", offer: "{LISTED}") {{ stage }} }}', OVERSEERS),
 ]  # fmt: skip
@@ -110,6 +112,19 @@ def test_a_vendor_is_not_told_of_other_vendors_offers(production: Serving) -> No
     listed = {edge["node"]["id"] for edge in own}
     assert offers_in_paths(Role.ANALYST) - listed, "the marketplace has paths over other vendors"
     assert offers_in_paths(Role.VENDOR) <= listed
+
+
+def test_a_vendor_is_not_told_how_far_off_a_buyer_is(production: Serving) -> None:
+    query = """query ($o: ID!) { offer(by: {externalId: $o}) { matches(first: 50) { edges { node {
+      explanations(first: 10) { kind } } } } } }"""
+
+    def kinds(role: Role) -> set[str]:
+        found = production.data(query, key_of(role), o=LISTED)["offer"]["matches"]["edges"]
+        return {one["kind"] for edge in found for one in edge["node"]["explanations"]}
+
+    assert "PLACE" in kinds(Role.ANALYST)
+    assert kinds(Role.VENDOR)
+    assert "PLACE" not in kinds(Role.VENDOR)
 
 
 def test_no_explanation_names_another_buyer(production: Serving) -> None:
