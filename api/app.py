@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from api.authentication import Authenticator, is_loopback
+from api.authentication import Authenticator, find_lockout, is_loopback
 from api.context import Services
 from api.cursors import Cursors
 from api.graphiql import ASSETS_ROUTE, GraphiQL
@@ -33,6 +34,8 @@ from graph.store import GraphStore
 from matching.service import Clock, MatchingService, utc_now
 
 GRACE_SECONDS = 8
+
+logger = logging.getLogger("offerpath.api")
 
 
 def create_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
@@ -84,6 +87,9 @@ async def open_services(settings: Settings, clock: Clock = utc_now) -> AsyncIter
         await engine.close()
         raise
     try:
+        lockout = find_lockout(settings, await store.list_api_keys(), clock())
+        if lockout is not None:
+            logger.warning("%s", lockout)
         await store.purge_events(clock() - timedelta(days=settings.event_retention_days))
         matching = await MatchingService.open(store, settings, clock)
         try:
@@ -93,6 +99,7 @@ async def open_services(settings: Settings, clock: Clock = utc_now) -> AsyncIter
                 matching=matching,
                 cursors=Cursors(store.graph_id + settings.jwt_key.get_secret_value()),
                 authenticator=Authenticator(settings, store, clock),
+                clock=clock,
             )
         finally:
             await matching.close()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -12,26 +11,21 @@ from urllib.parse import urlsplit
 
 import jwt
 
+from core.api_keys import API_KEY_PREFIX, hash_api_key, is_good
 from core.entities import ApiKey, Principal, Role
-from core.errors import UnauthenticatedError
+from core.errors import SettingsError, UnauthenticatedError
 from core.settings import Environment, Settings
 from matching.service import Clock
 
 if TYPE_CHECKING:
     from graph.store import GraphStore
 
-API_KEY_PREFIX = "opk_"
 KEY_MEMORY = timedelta(seconds=5)
 """How long a key that was looked up is trusted before it is looked up again."""
 
 _LONGEST = 8_000
 _REMEMBERED_KEYS = 1_000
 DEVELOPER = Principal(Role.ADMIN, "development")
-
-
-def hash_api_key(secret: str) -> str:
-    """The sha-256 hex digest under which a key is stored."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def credential_of(headers: Mapping[str, str]) -> str | None:
@@ -64,6 +58,20 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
+def find_lockout(settings: Settings, keys: Iterable[ApiKey], at: datetime) -> SettingsError | None:
+    """Why nobody could use a server with these settings and keys, with the mend; else None."""
+    if settings.environment is Environment.DEVELOPMENT or settings.jwt_key.get_secret_value():
+        return None
+    if any(is_good(key, at) for key in keys):
+        return None
+    return SettingsError(
+        "Nobody can use the API: in production it asks for credentials, the graph holds no good "
+        "API key, and OFFERPATH_JWT_KEY is empty.",
+        mend="Make a key: offerpath keys create NAME --role admin (with the embedded graph while "
+        "no server runs).",
+    )
+
+
 class Authenticator:
     """Turns a credential into the principal it stands for."""
 
@@ -72,6 +80,7 @@ class Authenticator:
         self._store = store
         self._clock = clock
         self._keys: dict[str, tuple[datetime, ApiKey | None]] = {}
+        self._forgotten = 0
 
     async def authenticate(self, credential: str | None) -> Principal | None:
         """The principal of a credential; None when there is no credential.
@@ -102,7 +111,8 @@ class Authenticator:
         return DEVELOPER if is_loopback(client_host) and is_loopback(name) else None
 
     def forget(self) -> None:
-        """Look every key up again."""
+        """Look every key up again, from now on."""
+        self._forgotten += 1
         self._keys.clear()
 
     async def _by_api_key(self, secret: str) -> Principal:
@@ -110,14 +120,17 @@ class Authenticator:
         now = self._clock()
         remembered = self._keys.get(digest)
         if remembered is None or now - remembered[0] > KEY_MEMORY:
+            forgotten = self._forgotten
+            remembered = (now, await self._store.find_api_key(digest))
             if len(self._keys) >= _REMEMBERED_KEYS:
                 self._keys.clear()
-            remembered = (now, await self._store.find_api_key(digest))
-            self._keys[digest] = remembered
+            # What was read before the keys were forgotten may be what they were forgotten for.
+            if forgotten == self._forgotten:
+                self._keys[digest] = remembered
         key = remembered[1]
         if key is None or not hmac.compare_digest(key.hash, digest):
             raise _refused()
-        if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+        if not is_good(key, now):
             raise _refused()
         return Principal(key.role, key.subject, key.expires_at)
 

@@ -17,7 +17,7 @@ from core.settings import Environment, Settings
 if TYPE_CHECKING:
     from api.loaders import Loaders
     from graph.store import GraphStore
-    from matching.service import MatchingService
+    from matching.service import Clock, MatchingService
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Services:
     matching: MatchingService
     cursors: Cursors
     authenticator: Authenticator
+    clock: Clock
 
 
 @dataclass(slots=True)
@@ -64,6 +65,16 @@ class RequestContext:
         self.principal = await authenticator.authenticate(self.credential)
         if self.principal is None:
             self.principal = authenticator.open_to(self.client_host, self.headers.get("host"))
+
+    async def identify_again(self) -> None:
+        """Read the principal anew: a key may have been revoked, or a token have expired.
+
+        Raises:
+            UnauthenticatedError: when the credential is not valid any more.
+        """
+        if self.credential is not None:
+            authenticator = self.services.authenticator
+            self.principal = await authenticator.authenticate(self.credential)
 
     @property
     def may_introspect(self) -> bool:

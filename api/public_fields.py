@@ -1,7 +1,7 @@
 """Fields that every principal may read once it has their object: the reviewed list.
 
 A field is here because it is part of the catalogue, or because the way to its object is guarded:
-purchases, matches, explanations and payloads are only reached over fields that carry a
+purchases, matches, explanations, API keys and payloads are only reached over fields that carry a
 ``Requires``. Add a field only after asking who can reach its type.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 PUBLIC_FIELDS: dict[str, frozenset[str]] = {
     type_name: frozenset(fields.split())
     for type_name, fields in {
+        "ApiKey": "createdAt expiresAt id name revokedAt role subject",
         "BulkPayload": "errors results seq",
         "Buyer": "country externalId id kind",
         "BuyerConnection": "edges pageInfo",
@@ -18,6 +19,7 @@ PUBLIC_FIELDS: dict[str, frozenset[str]] = {
         "Category": "externalId id name",
         "CategoryConnection": "edges pageInfo",
         "CategoryEdge": "cursor node",
+        "CreateApiKeyPayload": "apiKey errors secret seq",
         "DeletePayload": "deletedExternalId errors seq status",
         "Explanation": "contribution kind path summary",
         "Health": "buyers modelVersion offers purchases ready rebuilding seq",
@@ -42,6 +44,7 @@ PUBLIC_FIELDS: dict[str, frozenset[str]] = {
         "PurchaseEdge": "cursor node",
         "RecordInteractionPayload": "errors interactionId seq status",
         "RecordPurchasePayload": "errors purchase seq status",
+        "RevokeApiKeyPayload": "apiKey errors seq",
         "RowOutcome": "errors externalId status",
         "SetPreferencesPayload": "buyer errors seq status",
         "SimilarOffer": "offer similarity",

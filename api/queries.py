@@ -18,7 +18,8 @@ from api.connections import (
 )
 from api.context import ApiInfo
 from api.ids import Label, external_id_of, parse_global_id
-from api.permissions import Requires, anyone, check, may_see_buyer, overseer
+from api.permissions import Requires, admin, anyone, check, may_see_buyer, overseer
+from api.types.api_key import ApiKey
 from api.types.arguments import (
     Diversity,
     Excluded,
@@ -264,6 +265,15 @@ class Query:
     def model(self, info: ApiInfo) -> Model:
         """The model that scores now."""
         return Model.from_domain(info.context.services.matching.model_info())
+
+    @strawberry.field(
+        description="All API keys, oldest first, revoked and ended ones included. For admins.",
+        extensions=[Requires(admin)],
+    )
+    async def api_keys(self, info: ApiInfo) -> list[ApiKey]:
+        """All API keys."""
+        keys = await info.context.services.store.list_api_keys()
+        return [ApiKey.from_domain(key) for key in keys]
 
     @strawberry.field(description="How the service is.", extensions=[Requires(anyone)])
     def health(self, info: ApiInfo) -> Health:

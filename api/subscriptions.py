@@ -137,10 +137,8 @@ def _check_buyers(info: ApiInfo, buyer_ids: tuple[str, ...]) -> None:
 
 async def _check_still_allowed(info: ApiInfo, buyer_id: str) -> None:
     """A key may have been revoked, or a token expired, since the subscription began."""
-    context = info.context
-    if context.credential is not None:
-        context.principal = await context.services.authenticator.authenticate(context.credential)
-    principal = context.principal
+    await info.context.identify_again()
+    principal = info.context.principal
     if principal is None:
         raise UnauthenticatedError("The credential is not valid any more.")
     check(may_watch_buyer(principal, buyer_id), "follow this buyer", "buyers")

@@ -60,7 +60,15 @@ class TransportHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
             self._close_on_expiry()
 
     async def run_operation(self, operation: Operation[RequestContext, None]) -> None:
-        """Run one operation; one that is no subscription gets the time that HTTP gives it."""
+        """Run one operation, if the credential that opened the socket is still good.
+
+        One that is no subscription gets the time that HTTP gives it.
+        """
+        try:
+            await self.context.identify_again()
+        except UnauthenticatedError:
+            await self.websocket.close(code=FORBIDDEN, reason="The credential is not valid")
+            return
         lasting = _is_subscription(operation, cast(WebSocketEndpoint, self.view).documents)
         try:
             async with asyncio.timeout(None if lasting else OPERATION_SECONDS):

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.serve import require_port
-from cli.session import Session, graph_is_there, open_graph
+from cli.session import Session, graph_is_there, now, open_graph
+from core.api_keys import is_good
 from core.errors import GraphBusyError, OfferpathError
 
 if TYPE_CHECKING:
+    from core.entities import ApiKey
     from core.settings import Settings
     from graph.store import GraphStore
 
@@ -144,7 +146,7 @@ def _graph(settings: Settings) -> tuple[list[Finding], GraphState | None]:
     uri = settings.resolved_graph_uri
     if not graph_is_there(settings):
         text, mend = f"{uri} is not there yet.", "Fill it: offerpath demo, or offerpath import DIR"
-        return [Finding("graph", Health.NOTE, text, mend)], None
+        return [Finding("graph", Health.NOTE, text, mend), _credentials(settings, [])], None
     try:
         return asyncio.run(_open_graph(settings))
     except GraphBusyError as error:
@@ -159,9 +161,21 @@ async def _open_graph(settings: Settings) -> tuple[list[Finding], GraphState]:
         text = f"{settings.resolved_graph_uri}: opened, log at {state.seq}"
         return [
             Finding("graph", Health.GOOD, text),
+            _credentials(settings, await store.list_api_keys()),
             await _imports(store),
             await _drift(store),
         ], state
+
+
+def _credentials(settings: Settings, keys: list[ApiKey]) -> Finding:
+    from api.authentication import find_lockout
+
+    lockout = find_lockout(settings, keys, now())
+    if lockout is not None:
+        return _failure("credentials", lockout)
+    good = sum(is_good(key, now()) for key in keys)
+    tokens = "taken" if settings.jwt_key.get_secret_value() else "not taken"
+    return Finding("credentials", Health.GOOD, f"{good} good API keys; tokens are {tokens}")
 
 
 async def _imports(store: GraphStore) -> Finding:

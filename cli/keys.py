@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.table import Table
 
 from cli.session import now, run_with_graph, session_of
+from core.api_keys import is_good, make_api_key
 from core.entities import ApiKey, Role
-from core.errors import InputError, NotFoundError
+from core.errors import GraphBusyError, NotFoundError
 
 if TYPE_CHECKING:
+    from core.settings import Settings
     from graph.store import GraphStore
 
-PREFIX = "opk_"
+T = TypeVar("T")
 
 app = typer.Typer(help="Make, list and revoke the API's keys.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
@@ -39,24 +40,11 @@ def create(
 
     Example: offerpath keys create "Partner shop" --role partner --days 365
     """
-    if role in (Role.BUYER, Role.VENDOR) and subject is None:
-        raise InputError(
-            f"A {role.value}'s key needs the {role.value} it stands for.",
-            mend=f"Add --subject with the {role.value}'s id.",
-        )
     session = session_of(context)
-    secret = PREFIX + secrets.token_urlsafe(32)
     created = now()
-    key = ApiKey(
-        id=secrets.token_hex(8),
-        name=name,
-        role=role,
-        subject=subject or name,
-        hash=hashlib.sha256(secret.encode()).hexdigest(),
-        created_at=created,
-        expires_at=created + timedelta(days=days) if days else None,
-    )
-    run_with_graph(session.settings(), lambda store: store.create_api_key(key))
+    ends = created + timedelta(days=days) if days else None
+    secret, key = make_api_key(name, role, created, subject=subject, expires_at=ends)
+    _run_with_keys(session.settings(), lambda store: store.create_api_key(key))
     if json:
         session.terminal.answer_json({**_public(key), "secret": secret})
         return
@@ -74,7 +62,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
     Example: offerpath keys list
     """
     session = session_of(context)
-    keys = run_with_graph(session.settings(), lambda store: store.list_api_keys())
+    keys = _run_with_keys(session.settings(), lambda store: store.list_api_keys())
     if json:
         session.terminal.answer_json([_public(key) for key in keys])
         return
@@ -103,11 +91,30 @@ def revoke(
         await store.revoke_api_key(key_id, now())
         return next(key for key in await store.list_api_keys() if key.id == key_id)
 
-    key = run_with_graph(session.settings(), call)
+    key = _run_with_keys(session.settings(), call)
     if json:
         session.terminal.answer_json(_public(key))
     else:
         session.terminal.say(f"Key {key.id} ({key.name}) is revoked.")
+
+
+def _run_with_keys(settings: Settings, work: Callable[[GraphStore], Awaitable[T]]) -> T:
+    """Run ``work`` on the open graph.
+
+    Raises:
+        GraphBusyError: when another process has it; when that is a server, the mend says how the
+            server itself makes, lists and revokes keys.
+    """
+    try:
+        return run_with_graph(settings, work)
+    except GraphBusyError as busy:
+        if busy.url is None:
+            raise
+        mend = (
+            f"Send it the mutation createApiKey or revokeApiKey, or the query apiKeys, at "
+            f"{busy.url} with an admin's credential; or stop that server first."
+        )
+        raise GraphBusyError(busy.message, mend=mend, url=busy.url) from busy
 
 
 def _public(key: ApiKey) -> dict[str, Any]:
@@ -117,6 +124,6 @@ def _public(key: ApiKey) -> dict[str, Any]:
 def _state(key: ApiKey, at: datetime) -> str:
     if key.revoked_at is not None:
         return "revoked"
-    if key.expires_at is None:
-        return "valid"
-    return "ended" if key.expires_at <= at else f"valid until {key.expires_at:%Y-%m-%d}"
+    if not is_good(key, at):
+        return "ended"
+    return f"valid until {key.expires_at:%Y-%m-%d}" if key.expires_at else "valid"

@@ -101,10 +101,14 @@ class GraphUnavailableError(OfferpathError):
 
 
 class GraphBusyError(OfferpathError):
-    """Another process owns the embedded graph file."""
+    """Another process owns the embedded graph file; ``url`` is where it serves it, if it does."""
 
     code = "GRAPH_BUSY"
     exit_code = 2
+
+    def __init__(self, message: str, *, mend: str = "", url: str | None = None) -> None:
+        super().__init__(message, mend=mend)
+        self.url = url
 
 
 class SchemaVersionError(OfferpathError):

@@ -67,6 +67,7 @@ def _busy(path: Path, owner: dict[str, Any]) -> GraphBusyError:
         return GraphBusyError(
             f"The graph {path} is served by {who} at {url}.",
             mend=f"Use {url}, or stop that server first.",
+            url=url,
         )
     return GraphBusyError(
         f"The graph {path} is in use by {who}.", mend="Wait until it has ended, or end it."

@@ -68,7 +68,8 @@ class Payload:
         description="Expected failures; empty when all went well."
     )
     seq: BigInt | None = strawberry.field(
-        description="The event log after the write, for atLeastSeq; null when nothing was written."
+        description="The event log after the write, for atLeastSeq; null when nothing was written "
+        "to it (API keys are not in it)."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from api.mutations.api_keys import ApiKeyMutations
 from api.mutations.buyers import BuyerMutations
 from api.mutations.categories import CategoryMutations
 from api.mutations.interactions import InteractionMutations
@@ -20,5 +21,6 @@ class Mutation(
     OfferMutations,
     PurchaseMutations,
     InteractionMutations,
+    ApiKeyMutations,
 ):
     """All mutations."""

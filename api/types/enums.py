@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import strawberry
 
-from core.entities import EvidenceKind, OfferStatus, RowStatus
+from core.entities import EvidenceKind, OfferStatus, Role, RowStatus
 from matching.answers import ExplanationKind, PathKind, Stage
 from matching.requests import Bought
 
@@ -16,6 +16,7 @@ __all__ = [
     "InteractionKind",
     "OfferStatus",
     "PathKind",
+    "Role",
     "RowStatus",
     "Stage",
 ]
@@ -26,6 +27,7 @@ strawberry.enum(
 strawberry.enum(
     RowStatus, description="What a write did with a row; FAILED rows say why in their errors."
 )
+strawberry.enum(Role, description="Who the holder of a credential is to the service.")
 strawberry.enum(
     Bought,
     description="What becomes of offers that the buyer has bought: EXCLUDE, INCLUDE or ONLY those.",

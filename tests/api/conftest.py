@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.authentication import hash_api_key
+from core.api_keys import hash_api_key
 from core.entities import ApiKey, Role
 from core.settings import Environment
 from tests.api import market

@@ -13,9 +13,9 @@ from api.authentication import (
     KEY_MEMORY,
     Authenticator,
     credential_of,
-    hash_api_key,
     is_loopback,
 )
+from core.api_keys import hash_api_key
 from core.entities import ApiKey, Role
 from core.errors import SettingsError, UnauthenticatedError
 from core.settings import Environment, load_settings
@@ -161,6 +161,23 @@ async def test_a_revoked_key_stops_within_the_memory_of_keys() -> None:
     with pytest.raises(UnauthenticatedError):
         await who.authenticate("opk_k")
     assert store.reads == 2
+
+
+async def test_what_was_read_before_keys_were_forgotten_is_not_remembered() -> None:
+    store = KeptKeys(kept_key())
+    who = Authenticator(load_settings(), store, lambda: NOW)  # type: ignore[arg-type]
+    found = store.find_api_key
+
+    async def revoked_meanwhile(hash_: str) -> ApiKey | None:
+        key = await found(hash_)
+        store.key = kept_key(revoked_at=NOW)
+        who.forget()
+        return key
+
+    store.find_api_key = revoked_meanwhile  # type: ignore[method-assign]
+    assert await who.authenticate("opk_k") is not None
+    with pytest.raises(UnauthenticatedError):
+        await who.authenticate("opk_k")
 
 
 async def test_a_key_ends_at_its_time_though_it_is_remembered() -> None:

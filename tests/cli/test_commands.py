@@ -11,6 +11,7 @@ import pytest
 
 from core.pseudonyms import pseudonym
 from graph.embedded_engine import EmbeddedEngine
+from graph.embedded_files import GraphLock
 from graph.queries import Query
 from tests.cli.conftest import Answer, Command
 
@@ -177,6 +178,36 @@ def test_keys_are_made_listed_and_revoked_without_showing_secrets(offerpath: Com
 def test_a_buyers_key_needs_its_buyer(offerpath: Command) -> None:
     assert created(offerpath, "--role", "buyer").code == 2
     assert created(offerpath, "--role", "buyer", "--subject", "b1").json["subject"] == "b1"
+
+
+def test_keys_of_a_served_graph_are_made_by_the_server(offerpath: Command, home: Path) -> None:
+    url = "http://127.0.0.1:8123/graphql"
+    held = GraphLock(home / "graph.lbug")
+    try:
+        alone = offerpath("keys", "list")
+        assert alone.code == 2 and "apiKeys" not in alone.err
+        held.announce(url)
+        for words in (("create", "x", "--role", "admin"), ("list",), ("revoke", "x")):
+            answer = offerpath("keys", *words)
+            assert answer.code == 2
+            for named in (url, "createApiKey", "revokeApiKey", "apiKeys", "admin's credential"):
+                assert named in answer.err
+    finally:
+        held.release()
+
+
+def test_doctor_finds_a_server_that_nobody_can_use(
+    offerpath: Command, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert findings(offerpath("doctor", "--json"))["credentials"]["health"] == "good"
+    monkeypatch.setenv("OFFERPATH_ENVIRONMENT", "production")
+    answer = offerpath("doctor", "--json")
+    assert answer.code == 1
+    found = findings(answer)["credentials"]
+    assert found["health"] == "bad"
+    assert "offerpath keys create NAME --role admin" in found["mend"]
+    assert created(offerpath, "--role", "admin").code == 0
+    assert findings(offerpath("doctor", "--json"))["credentials"]["health"] == "good"
 
 
 def test_schema_is_written_and_drift_fails(offerpath: Command, tmp_path: Path) -> None:
