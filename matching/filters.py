@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import NotFoundError
 from matching.answers import Stage
 from matching.columns import containing, holding, of_code, priced, within
 from matching.requests import (
@@ -35,6 +36,26 @@ class Condition(NamedTuple):
     stage: Stage
     field: str
     passes: Mask
+
+
+def check_known(state: MatcherState, asked: OfferFilter) -> None:
+    """Refuse categories and vendors that are not there: a slip would look like an empty market.
+
+    Raises:
+        NotFoundError: naming the first of them, with the filter's field.
+    """
+    corpus = state.corpus
+    for kind, name, ids, index in (
+        ("category", "categories", asked.categories, corpus.categories.index),
+        ("vendor", "vendors", asked.vendors, corpus.vendor_index),
+    ):
+        missing = next((key for key in ids if key not in index), None)
+        if missing is not None:
+            raise NotFoundError(
+                f"There is no {kind} {missing}.",
+                mend=f"Filter by the id of a {kind} that is in the graph.",
+                field=("filter", name),
+            )
 
 
 def offer_conditions(

@@ -58,8 +58,8 @@ class OfferFilter:
     """Which offers may be in a buyer's ranking; all conditions must hold.
 
     Attributes:
-        categories: any of these or of their sub-categories; empty: all. Unknown ids match nothing.
-        vendors: any of these; empty: all.
+        categories: any of these or of their sub-categories; empty: all. Unknown ids are refused.
+        vendors: any of these; empty: all. Unknown ids are refused.
         price: see PriceRange.
         near: see Near; the offer's own place, else its vendor's.
         in_stock: leave out offers that are sold out; an offer without a stock figure never is.

@@ -30,6 +30,7 @@ from matching.answers import (
     Ranking,
     SimilarOffer,
 )
+from matching.filters import check_known
 from matching.follower import Follower
 from matching.live import new_matches
 from matching.ranking import items_of, rank_buyer_rows, rank_offer_rows
@@ -104,7 +105,7 @@ class MatchingService:
         """The offers for a buyer, best first, by the newest state; kept for following pages.
 
         Raises:
-            NotFoundError: when there is no such buyer.
+            NotFoundError: when there is no such buyer, category or vendor.
             InputError: when the request cannot be meant (see requests.check_request).
         """
         return await self._ranked(buyer_id, request, _ranked_offers)
@@ -157,11 +158,13 @@ class MatchingService:
         Never raises for ids that are not there: the stage says NOT_FOUND.
 
         Raises:
-            InputError: when the request cannot be meant.
+            InputError: when the request cannot be meant; NotFoundError when its filter names a
+                category or a vendor that is not there.
         """
         request = request or OfferMatchRequest()
         check_request(request)
         check_top(top)
+        check_known(self.state, request.filter)
         work = partial(explain_pair, self.state, buyer_id, offer_id, request, top, self._clock())
         return await _in_thread(work)
 
@@ -254,6 +257,7 @@ def _ranked_offers(
     buyer = state.buyer_state(buyer_id)
     if buyer is None:
         raise NotFoundError(f"There is no buyer {buyer_id}.", field=("buyer",))
+    check_known(state, request.filter)
     return items_of(rank_offer_rows(state, buyer, request, now), state.corpus.offers.ids)
 
 

@@ -20,9 +20,13 @@ from tests.matching.markets import NOW
 WORDS = ("thing", "FINE", "sort 3", "1", "a fine thing", "no such word", "SORT", "straße")
 
 
-def random_offer_request(rng: random.Random, snapshot: GraphSnapshot) -> OfferMatchRequest:
-    categories = [*snapshot.categories["id"].to_list(), "unknown"]
-    vendors = [*snapshot.vendors["id"].to_list(), "unknown"]
+def random_offer_request(
+    rng: random.Random, snapshot: GraphSnapshot, *, strangers: bool = False
+) -> OfferMatchRequest:
+    """``strangers`` lets categories and vendors in that are not there, as the service does not."""
+    strange = ["unknown"] if strangers else []
+    categories = snapshot.categories["id"].to_list() + strange
+    vendors = snapshot.vendors["id"].to_list() + strange
     offers = [*snapshot.offers["id"].to_list(), "unknown"]
     return OfferMatchRequest(
         filter=OfferFilter(

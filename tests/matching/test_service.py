@@ -60,6 +60,28 @@ async def test_a_thousand_lists_page_by_page_equal_the_oracle(
         assert [(item.id, item.score, item.pinned) for item in pages] == expected
 
 
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (OfferFilter(categories=("c0", "nope")), "categories"),
+        (OfferFilter(vendors=("nope",)), "vendors"),
+    ],
+)
+async def test_a_filter_by_what_is_not_there_is_refused(
+    service: MatchingService, filled: GraphStore, asked: OfferFilter, field: str
+) -> None:
+    request = OfferMatchRequest(filter=asked)
+    with pytest.raises(NotFoundError, match="nope") as ranked:
+        await service.rank_offers("b004", request)
+    assert ranked.value.field == ("filter", field)
+    with pytest.raises(NotFoundError, match="nope"):
+        await service.explain("b004", "o001", request)
+    await filled.upsert_vendors([{"id": "nope"}])
+    await filled.upsert_categories([{"id": "nope"}])
+    await service.refresh()
+    assert await service.rank_offers("b004", request)
+
+
 async def test_pages_repeat_and_skip_nothing_while_the_ranking_moves(
     filled: GraphStore, service: MatchingService
 ) -> None:
