@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -11,6 +12,8 @@ _ISO = (
     r"^(?P<day>\d{4}-\d{2}-\d{2})(?:[T ](?P<minute>\d{2}:\d{2})(?::(?P<second>\d{2})"
     r"(?P<fraction>[.,]\d{1,9})?)?)?\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?$"
 )
+_SHAPES = {"Y": r"\d{4}"} | dict.fromkeys("dmyeHIkl", r"\s?\d{1,2}")
+_SHAPES |= dict.fromkeys("MS", r"\d{2}") | {"%": "%"}
 _HAS_CLOCK = ("%H", "%I", "%T", "%R", "%X", "%c", "%s", "%+")
 
 
@@ -49,6 +52,25 @@ def wall_clock(series: pl.Series, formats: Sequence[str]) -> tuple[pl.Series, pl
         frame = pl.DataFrame({str(index): times for index, times in enumerate(found)})
         return frame.select(pl.coalesce(pl.all())).to_series(), none
     return _iso(text)
+
+
+def is_written_so(series: pl.Series, formats: Sequence[str]) -> pl.Series:
+    """Which cells of text are in one of the formats (none: ISO 8601), be there such a day or not.
+
+    A mask as long as the cells; ``formats`` as for wall_clock.
+    """
+    pattern = "|".join(_shape(each) for each in formats) if formats else _ISO
+    return as_text(series).str.contains(pattern).fill_null(False)
+
+
+def _shape(pattern: str) -> str:
+    parts = re.split(r"(%-?.)", pattern)
+    # What stands between the marks is at the even places.
+    shapes = [
+        _SHAPES.get(part[-1], ".+") if odd % 2 else re.escape(part)
+        for odd, part in enumerate(parts)
+    ]
+    return f"^{''.join(shapes)}$"
 
 
 def _formatted(text: pl.Series, pattern: str) -> pl.Series:

@@ -16,7 +16,7 @@ from core.currencies import MINOR_DIGITS
 from core.snapshot import TIME
 from loaders.batches import LIST_JOINT, LIST_MARK
 from loaders.canonical import LIST_SEPARATOR, MAX_ID_BYTES, Column, Kind
-from loaders.cells import as_text, wall_clock
+from loaders.cells import as_text, is_written_so, wall_clock
 
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -204,17 +204,32 @@ def _time(series: pl.Series, column: Column, manner: Manner) -> Converted:
     typed = frame.select(
         pl.when(pl.col("offset").is_null()).then("local").otherwise("shifted").cast(TIME)
     ).to_series()
-    wrong = filled & naive.is_null()
     skipped = filled & naive.is_not_null() & typed.is_null()
     last, late = manner.now + timedelta(days=1), "in-the-future"
     if column.future:
         last, late = _LAST, "too-far-in-the-future"
-    mend = "Write an existing day and time like 2024-05-31T14:00:00Z, or name its format."
     return typed, [
-        Refusal(wrong, "not-a-time", mend),
+        *_no_times(series, filled & naive.is_null(), manner.formats),
         Refusal(skipped, "not-a-local-time", f"Clocks in {manner.zone} skip it; correct the hour."),
         Refusal(_masked(typed < _FIRST), "before-1970", "Correct the year."),
         Refusal(_masked(typed > last), late, "Correct the year, or the format's day and month."),
+    ]
+
+
+def _no_times(series: pl.Series, wrong: pl.Series, formats: tuple[str, ...]) -> list[Refusal]:
+    """Cells without a time: written as they should be, of a day that is not; and otherwise."""
+    if not wrong.any():
+        return []
+    named = " or ".join(formats)
+    impossible = "There is no such day or time; correct it."
+    strange = "Write a day and time like 2024-05-31T14:00:00Z, or name its format in a mapping."
+    if formats:
+        impossible = f"There is no such day or time by {named}; correct it, or the format."
+        strange = f"Write it as the mapping says, {named}, or add its format to the mapping."
+    shaped = is_written_so(series, formats)
+    return [
+        Refusal(wrong & shaped, "not-a-time", impossible),
+        Refusal(wrong & ~shaped, "not-a-time", strange),
     ]
 
 

@@ -81,7 +81,7 @@ async def import_files(
     Args:
         store: the graph; None only for a dry run, which then knows of no graph.
         data: a folder or files.
-        home: folder for the import's staging files; empty again afterwards.
+        home: folder for the import's staging files; as it was before, afterwards.
         now: the present time, aware; later times are refused.
         mapping: how to read the files; None for canonical files and what a shipped mapping fits.
         on_error: whether rejected rows are left out or stop the import.
@@ -191,7 +191,7 @@ def _read(run: _Run, stage: Stage, now: datetime, key: str, progress: Progress) 
     book = LineBook()
     lookups = read_lookups(run.mapping, run.files, book)
     columns = Columns(lookups, run.mapping.category_synonyms)
-    reader = Reader(run.mapping, columns, stage, book, Quality(), now, key)
+    reader = Reader(run.mapping, columns, stage, book, Quality(run.mapping.time_zone), now, key)
     for name, paths in run.files.items():
         if not run.mapping.lookup_only(name):
             reader.read_source(name, paths, progress)

@@ -19,12 +19,14 @@ class Quality:
     """What the lines looked like.
 
     Attributes:
+        zone: IANA name of the time zone whose days are counted.
         missing: source -> column -> empty cells.
         rows: source -> readable rows.
-        days: table -> day -> rows.
+        days: table -> day in that zone -> rows.
         prices: table -> counts between PRICE_EDGES, in minor units.
     """
 
+    zone: str = "UTC"
     missing: dict[str, dict[str, int]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     days: dict[str, dict[date, int]] = field(default_factory=dict)
@@ -48,7 +50,8 @@ class Quality:
         """Count the good rows of a batch by day and by price."""
         if "at" in rows.columns:
             counts = self.days.setdefault(table, {})
-            for day, number in rows["at"].dt.date().value_counts().iter_rows():
+            local = rows["at"].dt.convert_time_zone(self.zone)
+            for day, number in local.dt.date().value_counts().iter_rows():
                 counts[day] = counts.get(day, 0) + number
         if table in _PRICES:
             values = rows[_PRICES[table]].drop_nulls().to_numpy()

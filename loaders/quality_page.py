@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 
-import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from loaders.quality import PRICE_EDGES
-from loaders.report import OUTCOMES, ImportReport
+from loaders.report import ImportReport
+from reports.figures import bars, binned, lines_over_time
 from reports.page import Section, render_page
 
 _SHOWN = 200
-_FEW_DAYS = 31
 
 
 def quality_page(report: ImportReport) -> str:
     """HTML: what became of the lines, lines a day, prices, missing values, rejections."""
     sections = [_lines(report), _days(report), _prices(report), _missing(report)]
     sections.append(_rejections(report))
-    intro = f"{OUTCOMES[report.outcome]} {report.lines:,} lines by the mapping {report.mapping}."
+    intro = f"{report.sentence} {report.lines:,} lines by the mapping {report.mapping}."
     title = f"Import of {report.mapping}"
     return render_page(title, intro, [part for part in sections if part])
 
@@ -42,7 +39,7 @@ def _lines(report: ImportReport) -> Section:
 
 def _days(report: ImportReport) -> Section | None:
     figures = [
-        _line(f"{table.capitalize()} a day (in UTC)", days)
+        _over_days(f"{table.capitalize()} a day (days in {report.quality.zone})", days)
         for table, days in report.quality.days.items()
         if days
     ]
@@ -51,7 +48,14 @@ def _days(report: ImportReport) -> Section | None:
 
 def _prices(report: ImportReport) -> Section | None:
     figures = [
-        _histogram(f"Prices of {table}, in minor units", counts)
+        binned(
+            f"Prices of {table}",
+            counts,
+            PRICE_EDGES,
+            "price in minor units",
+            y_label="lines",
+            log_x=True,
+        )
         for table, counts in report.quality.prices.items()
         if counts.any()
     ]
@@ -91,47 +95,11 @@ def _rejections(report: ImportReport) -> Section:
 
 
 def _bars(title: str, counts: Mapping[str, int]) -> Figure:
-    figure = Figure(figsize=(8, 0.8 + 0.3 * len(counts)), layout="constrained")
-    axes = figure.subplots()
-    names = list(counts)[::-1]
-    axes.barh(names, [counts[name] for name in names])
-    axes.set_title(title)
-    axes.set_xlabel("lines")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return figure
+    return bars(title, list(counts), list(counts.values()), "lines")
 
 
-def _line(title: str, days: Mapping[date, int]) -> Figure:
-    figure = Figure(figsize=(8, 2.6), layout="constrained")
-    axes = figure.subplots()
+def _over_days(title: str, days: Mapping[date, int]) -> Figure:
     first, last = min(days), max(days)
-    span = (last - first).days + 1
-    counts = np.zeros(span)
-    for day, count in days.items():
-        counts[(day - first).days] = count
-    # A line through few days shows slopes where nothing happened, and one day not at all.
-    days_shown = np.datetime64(first) + np.arange(span)
-    if span <= _FEW_DAYS:
-        axes.bar(days_shown, counts)
-        axes.set_xticks(days_shown[:: span // 7 + 1])
-    else:
-        axes.plot(days_shown, counts, linewidth=0.8)
-    axes.set_title(title)
-    axes.set_ylabel("lines")
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    return figure
-
-
-def _histogram(title: str, counts: npt.NDArray[np.int64]) -> Figure:
-    figure = Figure(figsize=(8, 2.6), layout="constrained")
-    axes = figure.subplots()
-    axes.stairs(counts, PRICE_EDGES, fill=True)
-    axes.set_xscale("log")
-    # The log scale's own labels are mathematics, which a page does not typeset.
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_title(title)
-    axes.set_xlabel("minor units")
-    axes.set_ylabel("rows")
-    return figure
+    every = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    counts = [days.get(day, 0) for day in every]
+    return lines_over_time(title, every, {"lines": counts}, "lines")

@@ -29,10 +29,10 @@ class Outcome(StrEnum):
 
 
 OUTCOMES = {
-    Outcome.IMPORTED: "Imported.",
-    Outcome.UNCHANGED: "Nothing changed: all that can be imported is in the graph already.",
-    Outcome.REJECTED: "Nothing was written: rows were rejected and --on-error is reject-all.",
-    Outcome.VALID: "Dry run: nothing was written.",
+    Outcome.IMPORTED: "Imported",
+    Outcome.UNCHANGED: "Nothing changed: all that can be imported is in the graph already",
+    Outcome.REJECTED: "Nothing was written: rows were rejected and --on-error is reject-all",
+    Outcome.VALID: "Dry run: nothing was written",
 }
 
 
@@ -77,6 +77,17 @@ class ImportReport:
         """How many lines were rejected."""
         return sum(n for name, n in self.dispositions.items() if name.startswith(REJECTED))
 
+    @property
+    def sentence(self) -> str:
+        """How it ended, with the lines that stayed out."""
+        said = OUTCOMES[self.outcome]
+        if not self.rejected or self.outcome is Outcome.REJECTED:
+            return f"{said}."
+        lines = "1 line" if self.rejected == 1 else f"{self.rejected:,} lines"
+        if self.outcome is Outcome.VALID:
+            return f"{said}; {lines} would be rejected."
+        return f"{said}; {lines} {'was' if self.rejected == 1 else 'were'} rejected."
+
     def as_json(self) -> dict[str, Any]:
         """The report as JSON values; at most SHOWN_PROBLEMS problems."""
         return {
@@ -118,7 +129,7 @@ class ImportReport:
             parts.append(graph)
         if self.problems.height:
             parts.append(self._problem_table())
-        return Group(*parts, OUTCOMES[self.outcome])
+        return Group(*parts, self.sentence)
 
     def print_to(self, console: Console) -> None:
         """Print the report."""
@@ -179,6 +190,7 @@ def quality_json(quality: Quality) -> dict[str, Any]:
     return {
         "rows": quality.rows,
         "missing": quality.missing,
+        "timeZone": quality.zone,
         "days": {
             table: {day.isoformat(): count for day, count in sorted(days.items())}
             for table, days in quality.days.items()

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -23,11 +24,15 @@ def canonical_schema(table: str) -> dict[str, pl.DataType]:
 
 
 class Stage:
-    """A folder of numbered Parquet files, by table; what was there before is removed."""
+    """A folder of numbered Parquet files, by table; what was there before is removed.
+
+    The folders above it that it had to make go with it, as far as they are empty then.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._written: dict[str, int] = {}
+        self._made = [above for above in folder.parents if not above.exists()]
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
 
@@ -64,8 +69,11 @@ class Stage:
         return table in self._written
 
     def remove(self) -> None:
-        """Remove the folder."""
+        """Remove the folder, and those above it that were made for it alone."""
         shutil.rmtree(self._folder, ignore_errors=True)
+        with suppress(OSError):  # another has put something in, or removed it
+            for above in self._made:
+                above.rmdir()
 
 
 def fingerprint(paths: Sequence[Path]) -> str:

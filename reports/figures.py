@@ -21,14 +21,23 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 COLOURS = ("#3b82c4", "#e08a1e", "#2f9e77", "#c0649f", "#8a7ad1", "#b0562f", "#7d8791")
 GRID = "#8a94a0"
+# Days that are drawn as bars, one each: a line through few would slope where nothing happened.
+FEW_DAYS = 31
 Numbers = Sequence[float] | npt.NDArray[np.floating] | npt.NDArray[np.integer]
 
 
 def lines_over_time(
     title: str, times: Sequence[date | datetime], series: Mapping[str, Numbers], y_label: str = ""
 ) -> Figure:
-    """One line a series over the times, such as rows a day. Series are as long as ``times``."""
+    """One line a series over the times, such as rows a day. Series are as long as ``times``.
+
+    A single series over at most FEW_DAYS days is drawn as bars.
+    """
     figure, axes = _canvas(title, f"{title}: {_names(series)} over time, {_span(times)}.")
+    if len(series) == 1 and len(times) <= FEW_DAYS and not any(_has_clock(t) for t in times):
+        _bars_of_days(axes, times, *series.values())
+        _finish(axes, x_label=_years(times), y_label=y_label, whole=_are_whole(*series.values()))
+        return figure
     moments = np.array([np.datetime64(_naive(time)) for time in times], dtype="datetime64[us]")
     for (name, values), colour in zip(series.items(), cycle(COLOURS), strict=False):
         axes.plot(moments, np.asarray(values), color=colour, linewidth=1.4, label=name)
@@ -37,7 +46,7 @@ def lines_over_time(
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.set_ylim(bottom=0)
-    _finish(axes, y_label=y_label, legend=len(series) > 1)
+    _finish(axes, y_label=y_label, legend=len(series) > 1, whole=_are_whole(*series.values()))
     return figure
 
 
@@ -55,15 +64,41 @@ def histogram(
         low, high = float(kept.min()), float(kept.max())
         if log_x:
             edges = np.geomspace(low, max(high, low * 1.01), bins + 1)
-            axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(numticks=7))
-            axes.xaxis.set_minor_formatter(NullFormatter())
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.6g}"))
+            _log_x(axes)
         else:
             high = float(np.quantile(kept, 0.999))
             edges = np.linspace(low, high if high > low else low + 1, bins + 1)
         axes.hist(np.clip(kept, edges[0], edges[-1]), bins=edges.tolist(), color=COLOURS[0])
-    _finish(axes, x_label=x_label, y_label="count")
+    _finish(axes, x_label=x_label, y_label="count", whole=True)
+    return figure
+
+
+def binned(
+    title: str,
+    counts: Numbers,
+    edges: Numbers,
+    x_label: str = "",
+    *,
+    y_label: str = "count",
+    log_x: bool = False,
+) -> Figure:
+    """How values spread that were counted already: ``counts`` (N,) between ``edges`` (N + 1,).
+
+    Empty bins at the ends are left out; with ``log_x`` (positive edges) as far as whole decades.
+    """
+    heights, bounds = np.asarray(counts), np.asarray(edges, dtype=np.float64)
+    figure, axes = _canvas(title, f"{title}: histogram of {heights.sum():,} values.")
+    filled = np.flatnonzero(heights)
+    if filled.size:
+        axes.stairs(heights, bounds.tolist(), fill=True, color=COLOURS[0])
+        low, high = bounds[filled[0]], bounds[filled[-1] + 1]
+        if log_x:
+            _log_x(axes)
+            # Rounded first: an edge at a decade may be a hair off it.
+            low = 10 ** math.floor(round(math.log10(low), 6))
+            high = 10 ** math.ceil(round(math.log10(high), 6))
+        axes.set_xlim(low, high)
+    _finish(axes, x_label=x_label, y_label=y_label, whole=True)
     return figure
 
 
@@ -79,7 +114,7 @@ def bars(title: str, labels: Sequence[str], values: Numbers, x_label: str = "") 
     axes.set_yticks(places, [_clip(label) for label in labels])
     axes.invert_yaxis()
     axes.margins(x=0.2)
-    _finish(axes, x_label=x_label, grid="x")
+    _finish(axes, x_label=x_label, grid="x", whole=_are_whole(heights))
     return figure
 
 
@@ -159,7 +194,13 @@ def _canvas(title: str, alternative: str, height: float = 3.4) -> tuple[Figure, 
 
 
 def _finish(
-    axes: Axes, *, x_label: str = "", y_label: str = "", legend: bool = False, grid: str = "y"
+    axes: Axes,
+    *,
+    x_label: str = "",
+    y_label: str = "",
+    legend: bool = False,
+    grid: str = "y",
+    whole: bool = False,
 ) -> None:
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
@@ -174,8 +215,41 @@ def _finish(
         )
     value_axis = axes.xaxis if grid == "x" else axes.yaxis
     if value_axis.get_scale() == "linear":
-        value_axis.set_major_locator(MaxNLocator(nbins=4 if grid == "x" else 7))
+        value_axis.set_major_locator(MaxNLocator(nbins=4 if grid == "x" else 7, integer=whole))
     value_axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+
+
+def _log_x(axes: Axes) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(numticks=7))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    # The log scale's own labels are mathematics, which a page does not typeset.
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.6g}"))
+
+
+def _bars_of_days(axes: Axes, days: Sequence[date | datetime], values: Numbers) -> None:
+    places = np.array([day.toordinal() for day in days])
+    axes.bar(places, np.asarray(values), color=COLOURS[0])
+    if not days:
+        return
+    step = len(days) // 7 + 1
+    axes.set_xticks(places[::step], [f"{day.day} {day:%b}" for day in days[::step]])
+    # Few bars are not blown up to the width of the figure.
+    spare = max(0.0, (7 - (places.max() - places.min())) / 2)
+    axes.set_xlim(places.min() - 0.6 - spare, places.max() + 0.6 + spare)
+
+
+def _has_clock(time: date | datetime) -> bool:
+    return isinstance(time, datetime)
+
+
+def _years(times: Sequence[date | datetime]) -> str:
+    years = sorted({time.year for time in times})
+    return " to ".join(str(year) for year in dict.fromkeys([*years[:1], *years[-1:]]))
+
+
+def _are_whole(*series: Numbers) -> bool:
+    return all(bool(np.all(np.mod(np.asarray(values), 1) == 0)) for values in series)
 
 
 def _short(value: float) -> str:

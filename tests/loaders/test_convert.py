@@ -110,6 +110,27 @@ def test_impossible_times_are_refused() -> None:
     assert converted(["2030-01-01"], future)[1] == [None]
 
 
+@pytest.mark.parametrize(
+    ("cell", "formats", "expected"),
+    [
+        ("2025-02-31", (), "There is no such day or time; correct it."),
+        ("2025-02-28T25:00Z", (), "There is no such day or time; correct it."),
+        ("31.12.2025", (), "name its format in a mapping"),
+        ("31.02.2025", ("%d.%m.%Y",), "There is no such day or time by %d.%m.%Y"),
+        ("1.13.2025 10:30", ("%Y", "%d.%m.%Y %H:%M"), "no such day or time by %Y or %d.%m.%Y"),
+        ("2025-02-28", ("%d.%m.%Y",), "as the mapping says, %d.%m.%Y, or add its format"),
+        ("31x02x2025", ("%d.%m.%Y",), "as the mapping says, %d.%m.%Y, or add its format"),
+    ],
+)
+def test_the_mend_tells_an_impossible_day_from_another_format(
+    cell: str, formats: tuple[str, ...], expected: str
+) -> None:
+    _, refusals = convert(pl.Series([cell, None]), AT, Manner(NOW, formats=formats))
+    told = [each.mend for each in refusals if each.mask[0]]
+    assert len(told) == 1
+    assert expected in told[0]
+
+
 def test_times_by_format() -> None:
     values, reasons = converted(
         ["31/12/2024 10:30", "2024.12.31", "12/31/2024 10:30"],

@@ -72,7 +72,7 @@ async def test_importing_twice_changes_nothing(store: GraphStore, data: Path) ->
     assert third.dispositions == {"already there": 12}
     assert await tables_of(store) == before
     assert await store.last_seq() == seq
-    assert not list((data.parent / "home" / "imports").iterdir())
+    assert not (data.parent / "home").exists()
 
 
 async def test_a_dry_run_writes_nothing(store: GraphStore, data: Path) -> None:
@@ -83,6 +83,11 @@ async def test_a_dry_run_writes_nothing(store: GraphStore, data: Path) -> None:
         assert report.tables["purchases"].new == 3
     assert not any((await tables_of(store)).values())
     assert await store.list_imports() == []
+    home = data.parent / "home"
+    assert not home.exists()
+    (home / "imports" / "of another").mkdir(parents=True)
+    await run_import(None, data, dry_run=True)
+    assert [path.name for path in home.rglob("*")] == ["imports", "of another"]
 
 
 async def test_every_bad_row_is_named_and_the_rest_comes_in(store: GraphStore, data: Path) -> None:

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
 from loaders.lines import DUPLICATE, LineBook
+from loaders.mapping import load_mapping
 from loaders.problems import LINE, problems
-from loaders.report import write_report
+from loaders.quality import Quality
+from loaders.report import Outcome, make_report, write_report
 from tests.loaders.markets import run_import, write_csv, write_market
 
 STEP = st.tuples(st.sampled_from(["a", "b", "c"]), st.sets(st.integers(0, 29)), st.booleans())
@@ -89,7 +92,9 @@ async def test_the_report_is_written_for_programs_and_for_people(
     assert "not-a-time" in text
     assert "1 line was rejected. Every problem:" in text
     assert "mathdefault" not in text
-    assert "10,000" in text  # the price axis, in figures
+    assert ">1,000<" in text  # the price axis, in figures
+    assert "Purchases a day (days in UTC)" in text
+    assert "1 line would be rejected" in text
     assert "http://" not in text.replace("http://www.w3.org", "")
     listed = pl.read_csv(tmp_path / "report" / "problems.csv")
     assert listed.select("file", "row", "column").rows() == [("purchases.csv", 6, "at")]
@@ -100,3 +105,51 @@ async def test_the_report_is_written_for_programs_and_for_people(
     narrow = io.StringIO()
     report.print_to(Console(file=narrow, width=70))
     assert "…" not in narrow.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "rejected", "expected"),
+    [
+        (Outcome.IMPORTED, 0, "Imported."),
+        (Outcome.IMPORTED, 1, "Imported; 1 line was rejected."),
+        (Outcome.IMPORTED, 1200, "Imported; 1,200 lines were rejected."),
+        (Outcome.VALID, 2, "Dry run: nothing was written; 2 lines would be rejected."),
+        (
+            Outcome.REJECTED,
+            2,
+            "Nothing was written: rows were rejected and --on-error is reject-all.",
+        ),
+    ],
+)
+def test_the_outcome_says_how_many_lines_stayed_out(
+    outcome: Outcome, rejected: int, expected: str
+) -> None:
+    book = LineBook()
+    book.start_file("s", Path("s.csv"))
+    book.count(2000)
+    lines = pl.Series(range(rejected), dtype=pl.Int64)
+    cells = pl.Series(["x"] * rejected, dtype=pl.String)
+    found = problems(lines, cells, table="t", column="c", reason="r", mend="m")
+    book.reject(found)
+    report = make_report(outcome, "b", "m", book, Quality(), tables={}, problems=found)
+    assert report.sentence == expected
+
+
+async def test_days_are_those_of_the_mappings_time_zone(data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(
+        'name = "m"\ntime_zone = "Europe/Berlin"\n[sources.s]\nfiles = "s.csv"\n'
+        '[tables.buyers]\nsource = "s"\ncolumns.id = "b"\n'
+        '[tables.offers]\nsource = "s"\ncolumns.id = "o"\n'
+        '[tables.interactions]\nsource = "s"\ncolumns.buyer_id = "b"\n'
+        'columns.offer_id = "o"\ncolumns.at = "at"\ncolumns.kind = { value = "CLICKED" }\n',
+        encoding="utf-8",
+    )
+    rows = [("b1", "o1", "2024-05-31 00:30"), ("b1", "o1", "2024-05-31T22:30:00Z")]
+    write_csv(data, "s.csv", "b o at", rows)
+    report = await run_import(None, data, mapping=load_mapping(path), dry_run=True)
+    page = write_report(report, tmp_path / "report").read_text(encoding="utf-8")
+    quality = report.as_json()["quality"]
+    assert quality["timeZone"] == "Europe/Berlin"
+    assert quality["days"] == {"interactions": {"2024-05-31": 1, "2024-06-01": 1}}
+    assert "Interactions a day (days in Europe/Berlin)" in page

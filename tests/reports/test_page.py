@@ -40,6 +40,8 @@ def _every_figure() -> list[Figure]:
         figures.histogram("Prices", values, "EUR", log_x=True),
         figures.histogram("Quantities", values),
         figures.histogram("Nothing", []),
+        figures.binned("Prices, counted", [0, 3, 1], [1, 10, 100, 1000], "cents", log_x=True),
+        figures.binned("Nothing, counted", [0, 0], [0, 1, 2], log_x=False),
         figures.bars("Rejected", ["price < 0", "no & such <offer>"], [12_345, 3]),
         figures.grouped_bars("Models", ["NDCG@10"], {"popularity": [0.1], "walk": [0.2]}),
         figures.learning_curve("Training", range(5), {"loss": [5, 4, 3, 2, 1]}, best=3),
@@ -71,7 +73,7 @@ def test_figures_have_alternative_text_and_their_own_ids() -> None:
     names = [attributes["aria-label"] for attributes in page.of("svg")]
     assert len(names) == len(drawn)
     assert names[0] == "Lines a day: kept, rejected over time, 2024-01-01 to 2024-02-29."
-    assert "price < 0 12,345" in str(names[4])
+    assert "price < 0 12,345" in str(names[6])
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     used = set(re.findall(r"(?:url\(|href=\")#([\w-]+)", text))
@@ -153,3 +155,27 @@ def test_a_failed_write_leaves_the_old_page(tmp_path: Path) -> None:
 def test_poor_data_still_makes_a_page(figure: Figure) -> None:
     page = _Page(render_page("T", "", [Section("S", figures=[figure])]))
     assert page.of("svg")[0]["aria-label"] == figure.get_label()
+
+
+def test_counted_values_are_shown_where_they_lie_in_plain_figures() -> None:
+    edges = np.logspace(0, 7, 71)
+    counts = np.zeros(70)
+    counts[24:31] = 2
+    figure = figures.binned("Prices", counts, edges, "cents", y_label="lines", log_x=True)
+    axes = figure.axes[0]
+    assert axes.get_xlim() == pytest.approx((100, 10_000))
+    assert axes.get_ylabel() == "lines"
+    text = render_page("T", "", [Section("S", figures=[figure])])
+    assert ">1,000<" in text
+    assert "mathdefault" not in text
+
+
+@pytest.mark.parametrize(("days", "as_bars"), [(1, True), (31, True), (32, False)])
+def test_few_days_are_bars_of_whole_numbers(days: int, *, as_bars: bool) -> None:
+    times = [date(2024, 1, 30) + timedelta(days=day) for day in range(days)]
+    figure = figures.lines_over_time("Lines a day", times, {"lines": [1] * days}, "lines")
+    axes = figure.axes[0]
+    assert (len(axes.patches), len(axes.lines)) == ((days, 0) if as_bars else (0, 1))
+    text = render_page("T", "", [Section("S", figures=[figure])])
+    assert (">30 Jan<" in text) is as_bars
+    assert ">0.5<" not in text
