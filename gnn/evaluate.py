@@ -91,7 +91,9 @@ def evaluate(
             "Nothing was bought for the first time in the held-out part.",
             mend="Import a longer history.",
         )
-    return measure(split, train(split.known, settings, progress, now=now), progress)
+    labels = ("Choosing for the evaluation", "Training for the evaluation")
+    trained = train(split.known, settings, progress, now=now, labels=labels)
+    return measure(split, trained, progress)
 
 
 def measure(split: Split, trained: TrainedModel, progress: Progress = SILENT) -> Evaluation:

@@ -75,6 +75,7 @@ def fit(
     seed: int,
     threads: int,
     progress: Progress,
+    label: str = "Training",
     validate: Callable[[Layers], float] | None = None,
     stop_at: int | None = None,
 ) -> Fitted:
@@ -87,6 +88,7 @@ def fit(
         seed: of every draw; the same seed and threads give the same model.
         threads: torch threads.
         progress: told of each step.
+        label: what the work is called there.
         validate: layers of the whole graph -> a figure, higher is better; None: no early stopping.
         stop_at: stop after this many epochs of the same schedule.
     """
@@ -95,7 +97,7 @@ def fit(
     best = _Best(schedule.patience)
     with (
         deterministic(seed, threads) as random,
-        progress.task("Training", epochs * every) as task,
+        progress.task(label, epochs * every) as task,
     ):
         model = OfferSage(
             graph, initial_identities(graph, recipe.dimension, seed), relu=recipe.relu

@@ -95,18 +95,20 @@ def train(
     progress: Progress = SILENT,
     *,
     now: datetime,
+    labels: tuple[str, str] = ("Training to choose", "Training on everything"),
 ) -> TrainedModel:
     """Train a model on everything the snapshot knows.
 
     Deterministic in (snapshot, settings) on one machine; ``now`` is only stamped on the version.
+    ``labels`` are what progress calls the training that chooses and the one that is kept.
 
     Raises:
         InputError: when there is too little to learn from.
     """
     settings = settings or TrainSettings()
     _refuse_too_little(snapshot)
-    chosen = _choose(snapshot, settings, progress)
-    fitted, model = _fit_model(snapshot, settings, progress, stop_at=chosen.epochs)
+    chosen = _choose(snapshot, settings, progress, labels[0])
+    fitted, model = _fit_model(snapshot, settings, progress, labels[1], stop_at=chosen.epochs)
     manifest = model.manifest | {
         "served": chosen.served,
         "walk": asdict(chosen.walk),
@@ -135,14 +137,16 @@ def publish(root: Path, trained: TrainedModel) -> Path:
     return publish_model(root, trained.model)
 
 
-def _choose(snapshot: GraphSnapshot, settings: TrainSettings, progress: Progress) -> _Chosen:
+def _choose(
+    snapshot: GraphSnapshot, settings: TrainSettings, progress: Progress, label: str
+) -> _Chosen:
     split = split_snapshot(snapshot, settings.validation_share, settings.seed, first_purchases=True)
     corpus = build_corpus(split.known)
     testers = _testers(split, corpus, settings.seed)
     if len(testers) < FEWEST_TESTERS:
         blend = Blend.of(UNTRAINED.as_mapping() | {"cosine": 5.0}, UNTRAINED.bias)
         return _Chosen(settings.epochs // 2, WalkSettings(), blend, "offerpath", {}, ())
-    fitted, model = _fit_model(split.known, settings, progress, split=split, testers=testers)
+    fitted, model = _fit_model(split.known, settings, progress, label, split=split, testers=testers)
     walk, _ = tune_walk(corpus, testers, split.fresh, progress)
     scorer = build_scorer(corpus, model, blend=UNTRAINED, walk=walk)
     blend, served, figures = _fit_choice(scorer, testers, split, settings.seed, progress)
@@ -174,6 +178,7 @@ def _fit_model(
     snapshot: GraphSnapshot,
     settings: TrainSettings,
     progress: Progress,
+    label: str,
     *,
     split: Split | None = None,
     testers: NDArray[np.int64] | None = None,
@@ -185,7 +190,7 @@ def _fit_model(
     watch = None if split is None or testers is None else _Validation(corpus, split, testers)
     fitted = fit(
         graph, recipe, settings.schedule, seed=settings.seed, threads=settings.threads,
-        progress=progress, validate=watch, stop_at=stop_at,
+        progress=progress, label=label, validate=watch, stop_at=stop_at,
     )  # fmt: skip
     arrays = tower_arrays(fitted.model, graph, recipe) | feature_arrays(spec)
     manifest = manifest_of(corpus, spec, recipe)

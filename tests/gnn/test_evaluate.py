@@ -22,13 +22,25 @@ from scoring.corpus import build_corpus
 from scoring.metrics import METRICS
 from scoring.scorer import build_scorer
 from scoring.states import state_of
-from tests.gnn.conftest import NOW, SMALL
+from tests.gnn.conftest import NOW, SMALL, Heard
 from tests.gnn.planted import BLOCKS, END, planted_snapshot
 
 
 @pytest.fixture(scope="module")
-def evaluation(planted: GraphSnapshot) -> Evaluation:
-    return evaluate(planted, SMALL, now=NOW)
+def told() -> Heard:
+    return Heard()
+
+
+@pytest.fixture(scope="module")
+def evaluation(planted: GraphSnapshot, told: Heard) -> Evaluation:
+    return evaluate(planted, SMALL, told, now=NOW)
+
+
+@pytest.mark.usefixtures("evaluation")
+def test_its_trainings_are_called_its_own(told: Heard) -> None:
+    trainings = {"Choosing for the evaluation", "Training for the evaluation"}
+    assert trainings <= told.tasks.keys()
+    assert not any(label.startswith("Training ") for label in told.tasks.keys() - trainings)
 
 
 def test_it_beats_popularity_and_item_knn_on_what_was_planted(evaluation: Evaluation) -> None:

@@ -23,8 +23,18 @@ from scoring.corpus import build_corpus
 from scoring.offer_features import OfferEncoder, fit_features
 from scoring.scorer import build_scorer
 from scoring.states import state_from_profile, state_of
-from tests.gnn.conftest import NOW, SMALL
+from tests.gnn.conftest import NOW, SMALL, Heard
 from tests.gnn.planted import BLOCKS, END, offer_id, planted_snapshot, snapshot_of
+
+
+@pytest.mark.usefixtures("trained")
+def test_progress_tells_the_trainings_apart_and_reaches_its_ends(heard: Heard) -> None:
+    labels = list(heard.tasks)
+    assert labels[0] == "Training to choose"
+    assert labels[-1] == "Training on everything"
+    for label in ("Tuning the walk", "Training on everything"):
+        total, done = heard.tasks[label]
+        assert total == done > 1
 
 
 def test_the_same_seed_gives_the_same_model(planted: GraphSnapshot, trained: TrainedModel) -> None:
