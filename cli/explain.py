@@ -10,6 +10,7 @@ from cli.answers import pair_json, pair_view
 from cli.buyers import find_buyer_id
 from cli.session import run_with_matching, session_of
 from core.entities import Offer
+from core.errors import NotFoundError
 
 if TYPE_CHECKING:
     from graph.store import GraphStore
@@ -28,6 +29,8 @@ def run(
 
     Example: offerpath explain 12583 22423
     """
+    from matching.answers import Stage
+
     session = session_of(context)
     settings = session.settings()
 
@@ -36,6 +39,8 @@ def run(
     ) -> tuple[PairExplanation, Offer | None]:
         buyer_id = await find_buyer_id(store, settings, buyer)
         pair = await matching.explain(buyer_id, offer, top=top)
+        if pair.stage is Stage.NOT_FOUND:
+            raise NotFoundError(pair.what_would_change or f"There is no offer {offer}.")
         return pair, (await store.get_offers([offer])).get(offer)
 
     pair, found = run_with_matching(settings, answer)
