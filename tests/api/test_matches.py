@@ -97,6 +97,15 @@ def test_filters_take_either_id(served: Serving, form: str) -> None:
         assert {"externalId": "kitchen"} in offer["categories"]
 
 
+@pytest.mark.parametrize("field", ["categories", "vendors"])
+def test_a_filter_by_what_is_not_there_says_so(served: Serving, field: str) -> None:
+    answer = served.post(MATCHES, buyer=market.buyer(9), filter={field: ["nope"]}).json()
+    told = answer["errors"][0]
+    assert told["extensions"]["code"] == "NOT_FOUND"
+    assert told["extensions"]["field"] == ["filter", field]
+    assert "nope" in told["message"]
+
+
 def test_a_root_category_stands_for_what_is_below_it(served: Serving) -> None:
     below = matches(served, market.buyer(9), first=100, filter={"categories": [market.ROOT]})
     assert below["total"] > 30
