@@ -9,7 +9,12 @@ import typer
 
 from cli.console import Terminal
 from cli.session import now, run_with_graph, session_of
-from cli.training import keep_memory_mapped, read_training_snapshot, require_torch
+from cli.training import (
+    keep_memory_mapped,
+    read_training_snapshot,
+    require_torch,
+    yield_while_waiting,
+)
 from core.errors import GraphBusyError
 from core.published import MANIFEST, read_manifest, sha256_of
 
@@ -59,6 +64,7 @@ def train_settings(
     """
     require_torch()
     keep_memory_mapped()
+    yield_while_waiting()
     from gnn.train import TrainSettings
 
     usual = TrainSettings(seed=seed, dimension=dimension, threads=threads)

@@ -1,9 +1,10 @@
-"""What training and evaluation share: the snapshot they read, and memory that stays mapped."""
+"""What training and evaluation share: the snapshot they read, and how torch uses the machine."""
 
 from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,15 @@ def require_torch() -> None:
                 f"{name} is not installed, and training needs it.",
                 mend="Install the train extra: make demo, or pip install -r requirements/train.txt",
             )
+
+
+def yield_while_waiting() -> None:
+    """Let torch's threads sleep while they wait for each other, instead of spinning.
+
+    On cores that others use too, spinning made the same training three to ten times as slow; on
+    idle ones sleeping costs a second or two of a demo. Read by OpenMP when torch is first imported.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def keep_memory_mapped() -> None:
