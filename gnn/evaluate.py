@@ -20,7 +20,7 @@ from gnn.rankings import Calibration, Rankings, rank_models
 from gnn.split import Split, split_snapshot
 from gnn.train import TrainedModel, TrainSettings, train
 from gnn.walk_tuning import bought_rows, rows_of
-from scoring.corpus import build_corpus
+from scoring.corpus_building import build_corpus
 from scoring.metrics import METRICS, coverage, measure_top, restricted
 from scoring.ragged import Ragged
 from scoring.scorer import build_scorer

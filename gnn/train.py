@@ -25,7 +25,8 @@ from gnn.split import Split, split_snapshot
 from gnn.walk_tuning import bought_rows, rows_of, tune_walk
 from scoring.artifact import Model, publish_model
 from scoring.blend import UNTRAINED, Blend
-from scoring.corpus import Corpus, build_corpus
+from scoring.corpus import Corpus
+from scoring.corpus_building import build_corpus
 from scoring.metrics import measure_top, rank_top
 from scoring.offer_features import fit_features
 from scoring.scorer import Scorer, build_scorer

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from core.entities import Category, Offer, OfferStatus, Vendor
 from core.snapshot import SCHEMAS, empty_table
 from scoring.corpus import FOREVER, CategoryColumns, Corpus, OfferColumns
+from scoring.corpus_building import with_offer_rows
 from scoring.ragged import ragged_from_pairs
 
 
@@ -33,12 +34,12 @@ def with_catalogue(
         corpus = _with_vendors(corpus, vendors)
         corpus = replace(corpus, categories=_with_categories(corpus.categories, categories))
         # Every offer is laid out anew: its place may be its vendor's, its closure a parent's.
-        return corpus.with_offer_rows(offers_table(offers))
+        return with_offer_rows(corpus, offers_table(offers))
     plain = [offer for offer in offers if _keeps_its_links(corpus, offer)]
     linked = [offer for offer in offers if not _keeps_its_links(corpus, offer)]
     if plain:
         corpus = replace(corpus, offers=_patched(corpus, plain))
-    return corpus.with_offer_rows(offers_table(linked)) if linked else corpus
+    return with_offer_rows(corpus, offers_table(linked)) if linked else corpus
 
 
 def offers_table(offers: Collection[Offer]) -> pl.DataFrame:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from core.entities import BuyerProfile, EvidenceKind
 from core.snapshot import GraphSnapshot
 from scoring.artifact import Model
-from scoring.corpus import KINDS, BuyerColumns, Corpus, build_corpus
+from scoring.corpus import KINDS, BuyerColumns, Corpus
+from scoring.corpus_building import build_corpus
 from scoring.scorer import Scorer, build_scorer
 from scoring.states import BuyerState, state_from_profile, state_of
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from core.snapshot import SCHEMAS, GraphSnapshot, empty_table
-from scoring.corpus import build_corpus
+from scoring.corpus_building import build_corpus
 from scoring.effects import effects_of_features, effects_of_pieces
 from scoring.scorer import build_scorer
 from scoring.states import state_of

@@ -18,7 +18,7 @@ from gnn.split import split_snapshot
 from gnn.train import TrainedModel
 from gnn.truth import precision_by_truth
 from gnn.walk_tuning import bought_rows
-from scoring.corpus import build_corpus
+from scoring.corpus_building import build_corpus
 from scoring.metrics import METRICS
 from scoring.scorer import build_scorer
 from scoring.states import state_of

@@ -13,7 +13,7 @@ from gnn.evaluate import Evaluation, measure
 from gnn.split import Split, split_snapshot
 from gnn.train import TrainSettings, train
 from gnn.truth import precision_by_truth
-from scoring.corpus import build_corpus
+from scoring.corpus_building import build_corpus
 from scoring.scorer import build_scorer
 from synthetic.generate import Marketplace, build
 from synthetic.spec import MarketplaceSpec

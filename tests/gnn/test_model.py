@@ -16,7 +16,8 @@ from gnn.graph import TrainingGraph, build_graph, links
 from gnn.recipe import Recipe, draw_step
 from scoring.artifact import Model
 from scoring.blend import UNTRAINED
-from scoring.corpus import Corpus, build_corpus
+from scoring.corpus import Corpus
+from scoring.corpus_building import build_corpus
 from scoring.offer_features import FirstBuyers, OfferEncoder, fit_features
 from scoring.scorer import build_scorer
 from scoring.states import state_of

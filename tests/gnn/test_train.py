@@ -19,7 +19,7 @@ from gnn.model import Layers
 from gnn.recipe import Recipe
 from gnn.train import TrainedModel, publish, train
 from scoring.artifact import load_model
-from scoring.corpus import build_corpus
+from scoring.corpus_building import build_corpus, with_offer_rows
 from scoring.offer_features import OfferEncoder, fit_features
 from scoring.scorer import build_scorer
 from scoring.states import state_from_profile, state_of
@@ -87,7 +87,7 @@ def test_a_new_offer_is_scored_from_its_features(
             "price_minor": [900, 900],
         }
     ).offers
-    corpus = build_corpus(planted).with_offer_rows(fresh)
+    corpus = with_offer_rows(build_corpus(planted), fresh)
     encoder = OfferEncoder.from_arrays(trained.model.arrays, trained.model.manifest)
     rows = np.array([corpus.offers.index["new-1"], corpus.offers.index["new-3"]])
     encoded = encoder.encode(corpus, rows)
@@ -107,7 +107,7 @@ def test_words_alone_carry_a_new_offer(planted: GraphSnapshot, trained: TrainedM
     """No category, no vendor: only the text tells of which block it is."""
     titles = ["lamp shade bulb", "vitamin salve balm"]
     fresh = snapshot_of(offers={"id": ["x0", "x4"], "title": titles}).offers
-    corpus = build_corpus(planted).with_offer_rows(fresh)
+    corpus = with_offer_rows(build_corpus(planted), fresh)
     scorer = build_scorer(build_corpus(planted), trained.model).with_corpus(corpus)
     means = np.zeros((2, BLOCKS))
     for buyer in range(120):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scoring import tower as tower_module
-from scoring.corpus import build_corpus
+from scoring.corpus_building import build_corpus
 from scoring.effects import Mask, effects_of_features, effects_of_pieces
 from scoring.scorer import Scorer, build_scorer
 from scoring.states import state_of
