@@ -24,6 +24,7 @@ from api.cursors import Cursors
 from api.graphiql import ASSETS_ROUTE, GraphiQL
 from api.guard import DocumentCache
 from api.http_endpoint import HTTPEndpoint
+from api.retention import letting_go
 from api.schema import build_schema
 from api.websocket_endpoint import MAX_MESSAGE_CHARACTERS, WebSocketEndpoint
 from core.errors import SettingsError
@@ -77,7 +78,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
 async def open_services(settings: Settings, clock: Clock = utc_now) -> AsyncIterator[Services]:
     """The services of one process, closed in the reverse order of their opening.
 
-    What is older than the settings keep it (idempotency keys, events) is let go at the start.
+    What is older than the settings keep it (idempotency keys, events) is let go every day.
     """
     engine = await open_engine(settings)
     kept = timedelta(days=settings.idempotency_retention_days)
@@ -90,17 +91,17 @@ async def open_services(settings: Settings, clock: Clock = utc_now) -> AsyncIter
         lockout = find_lockout(settings, await store.list_api_keys(), clock())
         if lockout is not None:
             logger.warning("%s", lockout)
-        await store.purge_events(clock() - timedelta(days=settings.event_retention_days))
         matching = await MatchingService.open(store, settings, clock)
         try:
-            yield Services(
-                settings=settings,
-                store=store,
-                matching=matching,
-                cursors=Cursors(store.graph_id + settings.jwt_key.get_secret_value()),
-                authenticator=Authenticator(settings, store, clock),
-                clock=clock,
-            )
+            async with letting_go(store, settings, clock):
+                yield Services(
+                    settings=settings,
+                    store=store,
+                    matching=matching,
+                    cursors=Cursors(store.graph_id + settings.jwt_key.get_secret_value()),
+                    authenticator=Authenticator(settings, store, clock),
+                    clock=clock,
+                )
         finally:
             await matching.close()
     finally:
