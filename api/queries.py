@@ -270,7 +270,7 @@ class Query:
         description="All API keys, oldest first, revoked and ended ones included. For admins.",
         extensions=[Requires(admin)],
     )
-    async def api_keys(self, info: ApiInfo) -> list[ApiKey]:
+    async def api_keys(self, info: ApiInfo) -> list[ApiKey] | None:
         """All API keys."""
         keys = await info.context.services.store.list_api_keys()
         return [ApiKey.from_domain(key) for key in keys]
