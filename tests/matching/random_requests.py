@@ -70,7 +70,7 @@ def random_buyer_request(rng: random.Random, snapshot: GraphSnapshot) -> BuyerMa
 
 
 def _some(rng: random.Random, ids: list[str], chance: float, most: int) -> tuple[str, ...]:
-    if rng.random() >= chance:
+    if not ids or rng.random() >= chance:
         return ()
     return tuple(rng.choice(ids) for _ in range(rng.randint(1, most)))
 
