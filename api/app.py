@@ -6,7 +6,6 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from signal import SIGINT, SIGTERM
 from socket import socket
 from types import FrameType
@@ -81,9 +80,8 @@ async def open_services(settings: Settings, clock: Clock = utc_now) -> AsyncIter
     What is older than the settings keep it (idempotency keys, events) is let go every day.
     """
     engine = await open_engine(settings)
-    kept = timedelta(days=settings.idempotency_retention_days)
     try:
-        store = await GraphStore.open(engine, clock, idempotency_retention=kept)
+        store = await GraphStore.open(engine, clock)
     except BaseException:
         await engine.close()
         raise

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -77,9 +77,7 @@ async def open_graph(settings: Settings) -> AsyncIterator[GraphStore]:
 
     engine = await open_engine(settings)
     try:
-        store = await GraphStore.open(
-            engine, now, idempotency_retention=timedelta(days=settings.idempotency_retention_days)
-        )
+        store = await GraphStore.open(engine, now)
     except BaseException:
         await engine.close()
         raise

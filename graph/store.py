@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from graph.backup import Backups
 from graph.books import Books
@@ -18,8 +18,6 @@ from graph.purchases import PurchaseWrites
 from graph.reads import ProfileReads
 from graph.session import Clock
 from graph.upserts import EntityUpserts
-
-KEEP_KEYS = timedelta(days=7)
 
 
 def utc_now() -> datetime:
@@ -54,7 +52,6 @@ class GraphStore(
         engine: GraphEngine,
         clock: Clock = utc_now,
         *,
-        idempotency_retention: timedelta = KEEP_KEYS,
         migrations: Sequence[Migration] = MIGRATIONS,
     ) -> GraphStore:
         """Prepare the engine's graph (schema, version, books) and open a store on it.
@@ -62,15 +59,12 @@ class GraphStore(
         Args:
             engine: an open engine; the store closes it.
             clock: what tells the time, aware.
-            idempotency_retention: keys older than this are forgotten now.
             migrations: the steps between schema versions.
 
         Raises:
             SchemaVersionError: when a newer Offerpath has written the graph.
         """
-        store = cls(engine, clock, await prepare_graph(engine, clock, migrations))
-        await store.purge_idempotency_keys(clock() - idempotency_retention)
-        return store
+        return cls(engine, clock, await prepare_graph(engine, clock, migrations))
 
     async def close(self) -> None:
         """Close the engine."""

@@ -260,9 +260,13 @@ async def test_a_key_answers_again_and_refuses_another_body(store: GraphStore) -
 async def test_old_keys_are_forgotten(store: GraphStore, clock: SetClock) -> None:
     key = IdempotencyKey("s", "k")
     await store.upsert_buyers([{"id": BUYER}], idempotency=key)
+    made = clock.now
     clock.now += timedelta(days=8)
-    reopened = await GraphStore.open(store.engine, clock)
-    result = await reopened.upsert_buyers([{"id": OTHER_BUYER}], idempotency=key)
+    await store.purge_idempotency_keys(made)
+    with pytest.raises(IdempotencyConflictError):
+        await store.upsert_buyers([{"id": OTHER_BUYER}], idempotency=key)
+    await store.purge_idempotency_keys(made + timedelta(days=1))
+    result = await store.upsert_buyers([{"id": OTHER_BUYER}], idempotency=key)
     assert not result.replayed
 
 
