@@ -12,7 +12,7 @@ RUN pip install --no-cache-dir --require-hashes -r requirements/serve.txt
 
 COPY . .
 RUN pip install --no-cache-dir --no-deps --editable . \
-    && python -m compileall -q api cli core gnn graph loaders matching reports scoring synthetic \
+    && python -m compileall -q api cli core evaluation gnn graph loaders matching reports scoring synthetic \
     && useradd --create-home offerpath \
     && mkdir -p "$OFFERPATH_HOME" "$NUMBA_CACHE_DIR" \
     && chown -R offerpath "$OFFERPATH_HOME" "$NUMBA_CACHE_DIR"

@@ -73,8 +73,8 @@ def evaluate_and_report(
     settings: Settings, terminal: Terminal, snapshot: GraphSnapshot, chosen: TrainSettings
 ) -> dict[str, Any]:
     """Evaluate, write evaluation.json and evaluation.html into the reports; returns the JSON."""
-    from gnn.evaluate import evaluate
-    from gnn.evaluation_page import write_evaluation_page
+    from evaluation.evaluate import evaluate
+    from evaluation.evaluation_page import write_evaluation_page
 
     evaluation = evaluate(snapshot, chosen, terminal.progress, now=now())
     figures = evaluation.as_json()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from core.errors import InputError
 from core.progress import SILENT, Progress
 from core.snapshot import GraphSnapshot
-from gnn.rankings import Calibration, Rankings, rank_models
+from evaluation.rankings import Calibration, Rankings, rank_models
 from gnn.split import Split, split_snapshot
 from gnn.train import TrainedModel, TrainSettings, train
 from gnn.walk_tuning import bought_rows, rows_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from gnn.evaluate import CUTS, Evaluation, Figures
+from evaluation.evaluate import CUTS, Evaluation, Figures
 from reports.figures import calibration, grouped_bars, learning_curve
 from reports.page import Section, write_page
 from scoring.metrics import METRICS

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ShapeError
-from gnn.rankings import purchase_matrix, served_scores
+from evaluation.rankings import purchase_matrix, served_scores
 from gnn.walk_tuning import bought_rows, rows_of
 from scoring.baselines import Popularity
 from scoring.metrics import rank_top

@@ -12,11 +12,11 @@ import pytest
 
 from core.errors import InputError, ShapeError
 from core.snapshot import GraphSnapshot
-from gnn.evaluate import CUTS, Evaluation, evaluate
-from gnn.evaluation_page import write_evaluation_page
+from evaluation.evaluate import CUTS, Evaluation, evaluate
+from evaluation.evaluation_page import write_evaluation_page
+from evaluation.truth import precision_by_truth
 from gnn.split import split_snapshot
 from gnn.train import TrainedModel
-from gnn.truth import precision_by_truth
 from gnn.walk_tuning import bought_rows
 from scoring.corpus_building import build_corpus
 from scoring.metrics import METRICS

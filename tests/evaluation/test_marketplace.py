@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 from core.snapshot import SCHEMAS, GraphSnapshot
-from gnn.evaluate import Evaluation, measure
+from evaluation.evaluate import Evaluation, measure
+from evaluation.truth import precision_by_truth
 from gnn.split import Split, split_snapshot
 from gnn.train import TrainSettings, train
-from gnn.truth import precision_by_truth
 from scoring.corpus_building import build_corpus
 from scoring.scorer import build_scorer
 from synthetic.generate import Marketplace, build
