@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import get_lapack_funcs
+from scipy.linalg import lapack
 
 from core.errors import ShapeError
 from scoring.baselines import Csr, ones_of
@@ -70,7 +70,9 @@ def _weights(gram: NDArray[np.floating[Any]], ridge: float) -> NDArray[np.floati
     """The gram matrix (N, N), Fortran order, -> B (N, N) in the same memory."""
     offers = len(gram)
     gram[np.diag_indices(offers)] += ridge
-    factor, invert = (get_lapack_funcs(name, (gram,)) for name in ("potrf", "potri"))
+    double = gram.dtype == np.float64
+    factor = lapack.dpotrf if double else lapack.spotrf
+    invert = lapack.dpotri if double else lapack.spotri
     lower, failed = factor(gram, lower=1, overwrite_a=1, clean=0)
     if failed == 0:
         lower, failed = invert(lower, lower=1, overwrite_c=1)
