@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from math import ceil, cos, pi
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from core.progress import Progress
+from gnn.checkpoints import Stage, State
+from gnn.devices import CPU, moved
+from gnn.early_stopping import BestSoFar
 from gnn.graph import TrainingGraph
 from gnn.model import Layers, OfferSage
-from gnn.recipe import Recipe, all_messages, initial_identities, step_loss
+from gnn.recipe import Recipe, all_messages, draw_step, initial_identities, loss_of
 
 # A module that answers by properties, which its stubs do not say.
 memory: Any = import_module("torch.utils.deterministic")
@@ -48,14 +51,20 @@ class Fitted:
 
 
 @contextmanager
-def deterministic(seed: int, threads: int) -> Iterator[torch.Generator]:
-    """Torch with fixed threads, fixed draws and deterministic kernels, put back afterwards."""
+def deterministic(seed: int, threads: int, device: torch.device = CPU) -> Iterator[torch.Generator]:
+    """Torch with fixed threads, fixed draws and deterministic kernels, put back afterwards.
+
+    On a GPU a kernel that has no deterministic form is used as it is.
+    """
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     filled = memory.fill_uninitialized_memory
     # Nothing here reads memory before it is written; filling it costs a tenth of each step.
     memory.fill_uninitialized_memory = False
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    if device.type == "cuda":
+        # What cuBLAS asks for before its first use; without it every product would be refused.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
     random = torch.Generator().manual_seed(seed)
     try:
         with torch.random.fork_rng(devices=[]):
@@ -78,8 +87,10 @@ def fit(
     label: str = "Training",
     validate: Callable[[Layers], float] | None = None,
     stop_at: int | None = None,
+    device: torch.device = CPU,
+    stage: Stage | None = None,
 ) -> Fitted:
-    """Train a model.
+    """Train a model; the one that is returned is on the CPU.
 
     Args:
         graph: what to learn from.
@@ -91,79 +102,128 @@ def fit(
         label: what the work is called there.
         validate: layers of the whole graph -> a figure, higher is better; None: no early stopping.
         stop_at: stop after this many epochs of the same schedule.
+        device: where the steps run; draws are made on the CPU.
+        stage: where it is kept how far the training is; what is kept there already is gone on
+            with, to the very same model.
     """
     every = schedule.steps_an_epoch(graph, recipe)
     epochs = schedule.epochs if stop_at is None else stop_at
-    best = _Best(schedule.patience)
+    kept = stage.load() if stage else None
     with (
-        deterministic(seed, threads) as random,
+        deterministic(seed, threads, device) as random,
         progress.task(label, epochs * every) as task,
     ):
-        model = OfferSage(
-            graph, initial_identities(graph, recipe.dimension, seed), relu=recipe.relu
-        )
-        optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
-        if validate:
-            best.keep(0, validate(read_layers(model, graph, recipe)), model)
-        for epoch in range(1, epochs + 1):
+        run = _Run(graph, recipe, seed, device, random, BestSoFar(schedule.patience), kept)
+        task.advance(run.epoch * every)
+        if validate and not kept:
+            run.best.keep(0, validate(run.read()), run.model)
+        while run.epoch < epochs and not run.is_over:
             loss = 0.0
-            for step in range((epoch - 1) * every, epoch * every):
+            for step in range(run.epoch * every, (run.epoch + 1) * every):
                 fade = 0.5 * (1 + cos(pi * step / (schedule.epochs * every)))
-                rate = recipe.learning_rate * fade
-                loss += _advance(model, graph, recipe, optimiser, random, rate) / every
+                loss += run.advance(recipe.learning_rate * fade) / every
                 task.advance()
+            run.epoch += 1
             if validate:
-                figure = validate(read_layers(model, graph, recipe))
-                task.note(f"loss {loss:.3f}, NDCG@20 {figure:.4f}")
-                if not best.offer(epoch, loss, figure, model):
-                    break
-        if validate:
-            model.load_state_dict(best.state)
-    return Fitted(model, best.epoch if validate else epochs, tuple(best.curve))
+                run.look(loss, validate)
+                task.note(run.best.words(loss))
+            if stage and stage.is_due:
+                stage.keep(run.state(), f"{label}: {run.epoch} of at most {epochs} epochs")
+        fitted = run.finish()
+        if stage and not (kept and kept["is_whole"]):
+            stage.keep(run.state(), f"{label}: done")
+    return fitted
 
 
-def read_layers(model: OfferSage, graph: TrainingGraph, recipe: Recipe) -> Layers:
-    """All rows of the model with nothing hidden or dropped."""
+def read_layers(
+    model: OfferSage, graph: TrainingGraph, recipe: Recipe, device: torch.device = CPU
+) -> Layers:
+    """All rows of the model, which is on ``device``, with nothing hidden or dropped; on the CPU."""
     with torch.no_grad():
-        layers: Layers = model(graph, all_messages(graph, recipe))
-    return layers
+        messages = moved(all_messages(graph, recipe), device)
+        layers: Layers = model(moved(graph, device), messages)
+    return moved(layers, CPU)
 
 
-def _advance(
-    model: OfferSage,
-    graph: TrainingGraph,
-    recipe: Recipe,
-    optimiser: torch.optim.Optimizer,
-    random: torch.Generator,
-    rate: float,
-) -> float:
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    optimiser.zero_grad(set_to_none=True)
-    loss = step_loss(model, graph, recipe, random)
-    loss.backward()  # type: ignore[no-untyped-call]  # torch's
-    optimiser.step()
-    return float(loss.detach())
+class _Run:
+    """A training under way: all that the next step depends on."""
 
+    def __init__(
+        self,
+        graph: TrainingGraph,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        random: torch.Generator,
+        best: BestSoFar,
+        kept: State | None,
+    ) -> None:
+        self.graph, self.recipe, self.device = graph, recipe, device
+        self.random, self.best = random, best
+        self.epoch, self.is_over, self.is_whole = 0, False, False
+        # Where a training goes on, the identities to start from are kept ones.
+        start = (
+            torch.zeros(graph.offers, recipe.dimension)
+            if kept
+            else initial_identities(graph, recipe.dimension, seed)
+        )
+        self.model = OfferSage(graph, start, relu=recipe.relu).to(device)
+        self.on_device = moved(graph, device)
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate)
+        if kept:
+            self._take_up(kept)
 
-class _Best:
-    """The best state so far and how long ago it was."""
+    def advance(self, rate: float) -> float:
+        """One step; its loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        step = moved(draw_step(self.graph, self.recipe, self.random), self.device)
+        loss = loss_of(self.model(self.on_device, step.messages), step, self.recipe)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's
+        self.optimiser.step()
+        return float(loss.detach())
 
-    def __init__(self, patience: int) -> None:
-        self.patience = patience
-        self.epoch, self.figure, self.state = 0, float("-inf"), dict[str, Tensor]()
-        self.curve: list[tuple[int, float, float]] = []
-        self.since = 0
+    def read(self) -> Layers:
+        """The model's rows as they are now."""
+        return read_layers(self.model, self.graph, self.recipe, self.device)
 
-    def offer(self, epoch: int, loss: float, figure: float, model: OfferSage) -> bool:
-        """Take note of a figure; False when it is time to stop."""
-        self.curve.append((epoch, loss, figure))
-        self.since += 1
-        if figure > self.figure:
-            self.keep(epoch, figure, model)
-        return self.since < self.patience
+    def look(self, loss: float, validate: Callable[[Layers], float]) -> None:
+        """Measure, keep the best, and see whether it is time to stop."""
+        self.is_over = not self.best.offer(self.epoch, loss, validate(self.read()), self.model)
 
-    def keep(self, epoch: int, figure: float, model: OfferSage) -> None:
-        """Take the model as the best one so far."""
-        self.epoch, self.figure, self.since = epoch, figure, 0
-        self.state = {name: rows.clone() for name, rows in model.state_dict().items()}
+    def finish(self) -> Fitted:
+        """The model after its best epoch, or after the last where nothing was measured."""
+        if self.best.state:
+            self.model.load_state_dict(self.best.state)
+        self.is_whole = True
+        epoch = self.best.epoch if self.best.is_measured else self.epoch
+        return Fitted(self.model.to(CPU), epoch, tuple(self.best.curve))
+
+    def state(self) -> State:
+        """All of it as plain values and tensors; of one that has ended, no more than its end."""
+        made: State = {
+            "epoch": self.epoch,
+            "is_over": self.is_over,
+            "is_whole": self.is_whole,
+            "model": self.model.state_dict(),
+            "best": self.best.as_state(),
+        }
+        if self.is_whole:
+            # The model is the best one by now.
+            made["best"]["state"] = {}
+            return made
+        return made | {
+            "optimiser": self.optimiser.state_dict(),
+            "random": self.random.get_state(),
+            "global_random": torch.get_rng_state(),
+        }
+
+    def _take_up(self, kept: State) -> None:
+        self.epoch, self.is_over = kept["epoch"], kept["is_over"] or kept["is_whole"]
+        self.model.load_state_dict(kept["model"])
+        self.best.take_up(kept["best"])
+        if not kept["is_whole"]:
+            self.optimiser.load_state_dict(kept["optimiser"])
+            self.random.set_state(kept["random"])
+            torch.set_rng_state(kept["global_random"])

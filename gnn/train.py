@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 
@@ -16,25 +16,27 @@ from core.errors import InputError
 from core.progress import SILENT, Progress
 from core.snapshot import GraphSnapshot
 from gnn.blending import SINGLES, calibrated, fit_blend, gather_examples, ndcg_of_blends
+from gnn.checkpoints import Journal, Stage, State
+from gnn.devices import device_named
 from gnn.export import feature_arrays, manifest_of, tower_arrays
 from gnn.fitting import Fitted, Schedule, fit
 from gnn.graph import build_graph
-from gnn.model import Layers
+from gnn.provenance import fingerprint_of, versions
 from gnn.recipe import Recipe
 from gnn.split import Split, split_snapshot
-from gnn.walk_tuning import bought_rows, rows_of, tune_walk
+from gnn.validation import Choice, Validation, given_split, testers_of
+from gnn.walk_tuning import tune_walk
 from scoring.artifact import Model, publish_model
 from scoring.blend import UNTRAINED, Blend
 from scoring.corpus import Corpus
 from scoring.corpus_building import build_corpus
-from scoring.metrics import measure_top, rank_top
 from scoring.offer_features import fit_features
 from scoring.scorer import Scorer, build_scorer
 from scoring.walk import WalkSettings
 
 # With fewer buyers to validate on, figures are noise: nothing is tuned or stopped by them.
 FEWEST_TESTERS = 20
-MOST_TESTERS = 1000
+Curve = tuple[tuple[int, float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class TrainSettings:
     """Settings of one training.
 
     ``epochs`` is the most; ``validation_share`` of the first purchases are held out. ``recipe``
-    holds the rest, its ``dimension`` giving way to the one here.
+    holds the rest, its ``dimension`` giving way to the one here. ``device`` is one of
+    gnn.devices.DEVICES.
     """
 
     seed: int = 0
@@ -52,6 +55,7 @@ class TrainSettings:
     validation_share: float = 0.1
     recipe: Recipe = field(default_factory=Recipe)
     patience: int = 4
+    device: str = "auto"
 
     @property
     def schedule(self) -> Schedule:
@@ -69,25 +73,53 @@ class TrainedModel:
     """What training made: the artifact, and how it came about.
 
     ``curve`` is (epoch, loss, NDCG@20 of the cosine on the validation slice); ``validation`` the
-    NDCG@20 of each model that could be served, on buyers the blend was not fitted on.
+    NDCG@20 of each model that could be served, on buyers the blend was not fitted on. ``choice``
+    is what was judged to choose; None with too few buyers to judge by.
     """
 
     model: Model
     curve: tuple[tuple[int, float, float], ...]
     validation: dict[str, float]
     served: str
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """What the validation slice decided."""
+    """What the validation slice decided; ``judged`` is the blend that the judges saw."""
 
     epochs: int
     walk: WalkSettings
     blend: Blend
+    judged: Blend
     served: str
     validation: dict[str, float]
-    curve: tuple[tuple[int, float, float], ...]
+
+    def entries(self, *, judged: bool = False) -> dict[str, Any]:
+        """The manifest's entries that a scorer is built by."""
+        blend = self.judged if judged else self.blend
+        return {
+            "served": self.served,
+            "walk": asdict(self.walk),
+            "blend": {"weights": blend.as_mapping(), "bias": blend.bias},
+        }
+
+    def as_state(self) -> State:
+        """All of it as plain values."""
+        return {
+            "epochs": self.epochs,
+            "walk": asdict(self.walk),
+            "blends": [(b.as_mapping(), b.bias, b.calibrated) for b in (self.blend, self.judged)],
+            "served": self.served,
+            "validation": self.validation,
+        }
+
+    @classmethod
+    def of_state(cls, kept: State) -> _Chosen:
+        """What ``as_state`` was made of."""
+        blend, judged = (Blend.of(w, b, calibrated=c) for w, b, c in kept["blends"])
+        walk = WalkSettings(**kept["walk"])
+        return cls(kept["epochs"], walk, blend, judged, kept["served"], kept["validation"])
 
 
 def train(
@@ -97,40 +129,44 @@ def train(
     *,
     now: datetime,
     labels: tuple[str, str] = ("Training to choose", "Training on everything"),
+    validation: pl.DataFrame | None = None,
+    journal: Journal | None = None,
 ) -> TrainedModel:
     """Train a model on everything the snapshot knows.
 
-    Deterministic in (snapshot, settings) on one machine; ``now`` is only stamped on the version.
-    ``labels`` are what progress calls the training that chooses and the one that is kept.
+    Deterministic in (snapshot, settings, validation) on one machine.
+
+    Args:
+        snapshot: what to learn from.
+        settings: how.
+        progress: told of each step.
+        now: stamped on the version, and nothing else.
+        labels: what progress calls the training that chooses and the one that is kept.
+        validation: pairs (buyer_id, offer_id) of the purchases to choose by, instead of the last
+            ones; they are learned from in the end, as everything is.
+        journal: where the training keeps how far it is, and goes on from.
 
     Raises:
-        InputError: when there is too little to learn from.
+        InputError: when there is too little to learn from, or a pair to choose by is no purchase.
     """
     settings = settings or TrainSettings()
+    if journal:
+        snapshot = replace(snapshot, taken_at=journal.taken_at)
     _refuse_too_little(snapshot)
-    chosen = _choose(snapshot, settings, progress, labels[0])
-    fitted, model = _fit_model(snapshot, settings, progress, labels[1], stop_at=chosen.epochs)
-    manifest = model.manifest | {
-        "served": chosen.served,
-        "walk": asdict(chosen.walk),
-        "blend": {"weights": chosen.blend.as_mapping(), "bias": chosen.blend.bias},
+    session = _Session(settings, progress, device_named(settings.device), journal)
+    chosen, choice, curve = _choose(snapshot, session, labels[0], validation)
+    fitted, model = _fit_model(snapshot, session, "final", labels[1], stop_at=chosen.epochs)
+    manifest = model.manifest | chosen.entries() | {
         "metrics": {"validation": chosen.validation, "epochs": fitted.epochs},
-        "curve": [list(point) for point in chosen.curve],
+        "curve": [list(point) for point in curve],
         "settings": asdict(settings),
         "created_at": now.isoformat(),
-        "data": _fingerprint(snapshot),
-        "versions": {
-            name: importlib.metadata.version(name)
-            for name in ("torch", "torch-geometric", "numpy", "scikit-learn")
-        },
-    }
+        "data": fingerprint_of(snapshot),
+        "versions": versions(),
+    }  # fmt: skip
     version = f"{now:%Y%m%dT%H%M%S}-{snapshot.graph_id[:8]}-{snapshot.seq}"
-    return TrainedModel(
-        replace(model, version=version, manifest=manifest),
-        chosen.curve,
-        chosen.validation,
-        chosen.served,
-    )
+    model = replace(model, version=version, manifest=manifest)
+    return TrainedModel(model, curve, chosen.validation, chosen.served, choice)
 
 
 def publish(root: Path, trained: TrainedModel) -> Path:
@@ -138,20 +174,63 @@ def publish(root: Path, trained: TrainedModel) -> Path:
     return publish_model(root, trained.model)
 
 
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What every part of one training shares."""
+
+    settings: TrainSettings
+    progress: Progress
+    device: torch.device
+    journal: Journal | None
+
+    def stage(self, name: str) -> Stage | None:
+        return self.journal.stage(name) if self.journal else None
+
+
 def _choose(
-    snapshot: GraphSnapshot, settings: TrainSettings, progress: Progress, label: str
-) -> _Chosen:
-    split = split_snapshot(snapshot, settings.validation_share, settings.seed, first_purchases=True)
+    snapshot: GraphSnapshot, session: _Session, label: str, validation: pl.DataFrame | None
+) -> tuple[_Chosen, Choice | None, Curve]:
+    settings = session.settings
+    if validation is None:
+        share, seed = settings.validation_share, settings.seed
+        split = split_snapshot(snapshot, share, seed, first_purchases=True)
+    else:
+        split = given_split(snapshot, validation)
     corpus = build_corpus(split.known)
-    testers = _testers(split, corpus, settings.seed)
+    testers = testers_of(split, corpus, settings.seed)
     if len(testers) < FEWEST_TESTERS:
         blend = Blend.of(UNTRAINED.as_mapping() | {"cosine": 5.0}, UNTRAINED.bias)
-        return _Chosen(settings.epochs // 2, WalkSettings(), blend, "offerpath", {}, ())
-    fitted, model = _fit_model(split.known, settings, progress, label, split=split, testers=testers)
-    walk, _ = tune_walk(corpus, testers, split.fresh, progress)
+        epochs = settings.epochs // 2
+        return _Chosen(epochs, WalkSettings(), blend, blend, "offerpath", {}), None, ()
+    watch = Validation(corpus, split, testers)
+    fitted, model = _fit_model(split.known, session, "choosing", label, watch=watch)
+    testers = np.random.default_rng(settings.seed).permutation(testers)
+    stage = session.stage("chosen")
+    kept = stage.load() if stage else None
+    if kept:
+        chosen = _Chosen.of_state(kept)
+    else:
+        chosen = _decide(corpus, model, testers, split, session, fitted.epochs)
+        if stage:
+            stage.keep(chosen.as_state(), "Choosing: done")
+    model = replace(model, manifest=model.manifest | chosen.entries(judged=True))
+    return chosen, Choice(split, model, np.sort(testers[len(testers) // 2 :])), fitted.curve
+
+
+def _decide(
+    corpus: Corpus,
+    model: Model,
+    testers: NDArray[np.int64],
+    split: Split,
+    session: _Session,
+    epochs: int,
+) -> _Chosen:
+    walk, _ = tune_walk(corpus, np.sort(testers), split.fresh, session.progress)
     scorer = build_scorer(corpus, model, blend=UNTRAINED, walk=walk)
-    blend, served, figures = _fit_choice(scorer, testers, split, settings.seed, progress)
-    return _Chosen(fitted.epochs, walk, blend, served, figures, fitted.curve)
+    blend, judged, served, figures = _fit_choice(
+        scorer, testers, split, session.settings.seed, session.progress
+    )
+    return _Chosen(epochs, walk, blend, judged, served, figures)
 
 
 def _fit_choice(
@@ -160,10 +239,13 @@ def _fit_choice(
     split: Split,
     seed: int,
     progress: Progress,
-) -> tuple[Blend, str, dict[str, float]]:
-    """Fit the blend on half of the testers, compare on the other, fit the winner on all."""
+) -> tuple[Blend, Blend, str, dict[str, float]]:
+    """Fit the blend on the first half of the testers, compare on the other (the judges).
+
+    Returns the winner fitted on all of them, the winner as fitted on the first half, its name, and
+    the NDCG@20 of each by name.
+    """
     random = np.random.default_rng(seed)
-    testers = random.permutation(testers)
     half = len(testers) // 2
     first = gather_examples(scorer, testers[:half], split.fresh, random, progress)
     blends = {"offerpath": fit_blend(first)} | SINGLES
@@ -171,53 +253,32 @@ def _fit_choice(
     served = max(figures, key=lambda name: figures[name])
     every = gather_examples(scorer, testers, split.fresh, random, progress)
     if served == "offerpath":
-        return fit_blend(every), served, figures
-    return calibrated(SINGLES[served], every), served, figures
+        return fit_blend(every), blends[served], served, figures
+    single = SINGLES[served]
+    return calibrated(single, every), calibrated(single, first), served, figures
 
 
 def _fit_model(
     snapshot: GraphSnapshot,
-    settings: TrainSettings,
-    progress: Progress,
+    session: _Session,
+    stage: str,
     label: str,
     *,
-    split: Split | None = None,
-    testers: NDArray[np.int64] | None = None,
+    watch: Validation | None = None,
     stop_at: int | None = None,
 ) -> tuple[Fitted, Model]:
+    settings = session.settings
     corpus, recipe = build_corpus(snapshot), settings.whole_recipe
     spec = fit_features(corpus, round(snapshot.taken_at.timestamp() * 1e6), settings.seed)
     graph = build_graph(corpus, spec)
-    watch = None if split is None or testers is None else _Validation(corpus, split, testers)
     fitted = fit(
         graph, recipe, settings.schedule, seed=settings.seed, threads=settings.threads,
-        progress=progress, label=label, validate=watch, stop_at=stop_at,
+        progress=session.progress, label=label, validate=watch, stop_at=stop_at,
+        device=session.device, stage=session.stage(stage),
     )  # fmt: skip
     arrays = tower_arrays(fitted.model, graph, recipe) | feature_arrays(spec)
     manifest = manifest_of(corpus, spec, recipe)
     return fitted, Model("validation", corpus.offers.ids, arrays, manifest)
-
-
-class _Validation:
-    """NDCG@20 of the cosine over the testers, all offers they have not bought ranked."""
-
-    def __init__(self, corpus: Corpus, split: Split, testers: NDArray[np.int64]) -> None:
-        self.testers = torch.from_numpy(testers)
-        self.masked = rows_of(bought_rows(corpus), testers)
-        self.relevant = rows_of(split.fresh, testers)
-
-    def __call__(self, layers: Layers) -> float:
-        scores = (layers.buyer_z[self.testers] @ layers.offer_z.T).numpy()
-        found = measure_top(rank_top(scores, 20, self.masked), self.relevant, 20)
-        return found.means()["ndcg"]
-
-
-def _testers(split: Split, corpus: Corpus, seed: int) -> NDArray[np.int64]:
-    testers = split.testers
-    if len(testers) > MOST_TESTERS:
-        random = np.random.default_rng(seed)
-        testers = np.sort(random.choice(testers, MOST_TESTERS, replace=False))
-    return testers if len(corpus.buyers.offer) else testers[:0]
 
 
 def _refuse_too_little(snapshot: GraphSnapshot) -> None:
@@ -228,12 +289,3 @@ def _refuse_too_little(snapshot: GraphSnapshot) -> None:
             f"{len(snapshot.offers)} offers, {deeds} purchases and interactions.",
             mend="Import purchases first (offerpath import).",
         )
-
-
-def _fingerprint(snapshot: GraphSnapshot) -> dict[str, Any]:
-    tables = ("buyers", "vendors", "categories", "offers", "purchases", "interactions")
-    return {
-        "graph_id": snapshot.graph_id,
-        "seq": snapshot.seq,
-        "counts": {name: len(snapshot.table(name)) for name in tables},
-    }
