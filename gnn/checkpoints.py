@@ -125,7 +125,11 @@ class Journal:
         self.tell, self.kept = tell, dict[str, str]()
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = (folder / "lock").open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise
         mine = json.loads(json.dumps(dict(about)))
         known, self.found = self._read_about(mine)
         if known is None or restart:
@@ -137,6 +141,12 @@ class Journal:
     def stage(self, name: str) -> Stage:
         """The stage of that name."""
         return Stage(self, name)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let another process have the folder; what is kept stays."""
