@@ -111,7 +111,12 @@ _LINE_ID = Column(
     "Identifier of the line; without one it is made from the line's order, offer, time, quantity, "
     "price and how many equal lines came before.",
 )
-_CONTEXT = Column("context", Kind.TEXT, "Anything worth keeping about it.")
+_CONTEXT = Column(
+    "context",
+    Kind.TEXT,
+    "Under which circumstances, as `weather=rain; device=phone`; other text is kept and not "
+    "learned from.",
+)
 _CURRENCY = Column(
     "currency", Kind.CURRENCY, "ISO 4217 code, such as GBP; needed with every amount."
 )

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from core.context import JOINT, VALUE_LENGTH, VALUE_PATTERN
 from loaders.batches import LIST_MARK
 from loaders.cells import as_text
 from loaders.convert import Refusal
@@ -39,9 +40,14 @@ class Columns:
         Returns:
             A series of the batch's height, and the refusals of its lookup.
         """
-        series, refusals = self._origin(rule, batch), list[Refusal]()
+        refusals: list[Refusal] = []
+        if rule.named is not None:
+            series, refusals = self._circumstances(rule.named, batch)
+        else:
+            series = self._origin(rule, batch)
         if self._has_steps(rule):
-            series, refusals = self._stepped(rule, as_text(series))
+            series, more = self._stepped(rule, as_text(series))
+            refusals = [*refusals, *more]
         if rule.divide_by is not None:
             series, refusal = _divided(series, source_column(rule.divide_by, batch))
             refusals.append(refusal)
@@ -91,6 +97,22 @@ class Columns:
             return LIST_MARK + deepest.select(pl.coalesce(pl.all())).to_series()
         assert rule.template is not None
         return _filled_in(rule.template, batch)
+
+    def _circumstances(
+        self, rules: Mapping[str, ColumnRule], batch: pl.DataFrame
+    ) -> tuple[pl.Series, list[Refusal]]:
+        """The text of each row's circumstances by name (core.context); empty cells name none."""
+        parts: dict[str, pl.Series] = {}
+        refusals: list[Refusal] = []
+        for name in sorted(rules):
+            cells, more = self.cells(rules[name], batch)
+            value = as_text(cells)
+            wrong = ~value.str.contains(VALUE_PATTERN).fill_null(True)
+            mend = f"{name}: write at most {VALUE_LENGTH} characters, without ; in them."
+            refusals += [*more, Refusal(wrong, "not-a-context-value", mend, value)]
+            parts[name] = f"{name}=" + value
+        joined = pl.concat_str(pl.all(), separator=JOINT, ignore_nulls=True)
+        return as_text(pl.DataFrame(parts).select(joined).to_series()), refusals
 
     def _looked_up(self, text: pl.Series, rule: ColumnRule) -> tuple[pl.Series, list[Refusal]]:
         found = self.looked_up(text, rule.lookup or "")

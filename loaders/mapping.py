@@ -136,6 +136,10 @@ def _check_column(
         raise ValueError(f"{where}.pick: only numbers, amounts and times have a median")
     if rule.pick is Pick.ALL and kind is not Kind.IDS:
         raise ValueError(f"{where}.pick: all is for columns that hold several ids")
+    if rule.named is not None and name != "context":
+        raise ValueError(f"{where}.named: only for the column context")
+    for inner, named in (rule.named or {}).items():
+        _check_column(f"{where}.named.{inner}", named, spec, name, lookups)
     if rule.otherwise is not None:
         _check_column(f"{where}.otherwise", rule.otherwise, spec, name, lookups)
 

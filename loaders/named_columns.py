@@ -55,5 +55,7 @@ def _of_tests(source: Source) -> Iterator[str]:
 def _of_rule(rule: ColumnRule) -> Iterator[str]:
     yield from (name for name in (rule.column, rule.divide_by) if name is not None)
     yield from rule.levels or ()
+    for named in (rule.named or {}).values():
+        yield from _of_rule(named)
     if rule.otherwise is not None:
         yield from _of_rule(rule.otherwise)

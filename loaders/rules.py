@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from core.context import MOST_VALUES, NAME_LENGTH, is_name
 
 Scalar = str | int | float | bool
 
@@ -51,9 +60,16 @@ def _zone(name: str) -> str:
     return name
 
 
+def _context_name(name: str) -> str:
+    if not is_name(name):
+        raise ValueError(f"{name!r} is not of 1 to {NAME_LENGTH} small letters, digits and _")
+    return name
+
+
 Texts = Annotated[list[str], BeforeValidator(listed)]
 Regex = Annotated[str, BeforeValidator(_regex)]
 Zone = Annotated[str, BeforeValidator(_zone)]
+ContextName = Annotated[str, AfterValidator(_context_name)]
 
 
 class Condition(Part):
@@ -120,6 +136,9 @@ class ColumnRule(Part):
     value: Scalar | None = None
     template: str | None = None
     levels: list[str] | None = None
+    named: Annotated[
+        dict[ContextName, ColumnRule] | None, Field(min_length=1, max_length=MOST_VALUES)
+    ] = None
     empty: list[str] = []
     replace: dict[str, str] = {}
     extract: Regex | None = None
@@ -142,9 +161,9 @@ class ColumnRule(Part):
 
     @model_validator(mode="after")
     def _one_origin(self) -> ColumnRule:
-        origins = (self.column, self.value, self.template, self.levels)
+        origins = (self.column, self.value, self.template, self.levels, self.named)
         if sum(origin is not None for origin in origins) != 1:
-            raise ValueError("needs exactly one of column, value, template, levels")
+            raise ValueError("needs exactly one of column, value, template, levels, named")
         return self
 
 

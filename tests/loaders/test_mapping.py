@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.context import read_context
 from core.entities import OfferStatus
 from core.errors import InputError
 from graph.store import GraphStore
@@ -85,6 +86,7 @@ columns.quantity = "count"
 "drinkables" = "drinks"
 """
 
+QUANTITY = 'columns.quantity = "count"'
 HEADER = "order kind who city what name department section paid count on"
 
 
@@ -172,6 +174,36 @@ async def test_all_lines_of_a_refused_entity_share_its_fate(data: Path, tmp_path
     assert report.rejected == 2
 
 
+async def test_columns_become_named_circumstances(
+    store: GraphStore, data: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(
+        'name = "m"\n[sources.s]\nfiles = "s.csv"\n'
+        '[tables.buyers]\nsource = "s"\ncolumns.id = "who"\n'
+        '[tables.offers]\nsource = "s"\ncolumns.id = "what"\n'
+        '[tables.purchases]\nsource = "s"\ncolumns.buyer_id = "who"\ncolumns.offer_id = "what"\n'
+        'columns.at = "on"\n[tables.purchases.columns.context.named]\n'
+        'weather = { column = "sky", case = "lower", empty = ["?"] }\ndevice = "from"\n',
+        encoding="utf-8",
+    )
+    write_csv(
+        data, "s.csv", "who what on sky from",
+        [
+            ("b1", "o1", "2024-01-01", "Rain", "phone"),
+            ("b1", "o2", "2024-01-02", "?", "big screen"),
+            ("b1", "o3", "2024-01-03", None, None),
+            ("b1", "o4", "2024-01-04", "rain; and wind", "phone"),
+            ("b1", "o5", "2024-01-05", "x" * 65, None),
+        ],
+    )  # fmt: skip
+    report = await run_import(store, data, mapping=load_mapping(path))
+    assert report.dispositions == {"imported": 3, "rejected: not-a-context-value": 2}
+    contexts = {row["offer_id"]: row["context"] for row in (await tables_of(store))["purchases"]}
+    assert contexts == {"o1": "device=phone; weather=rain", "o2": "device=big screen", "o3": None}
+    assert read_context(contexts["o1"]) == (("device", "phone"), ("weather", "rain"))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -193,6 +225,14 @@ async def test_all_lines_of_a_refused_entity_share_its_fate(data: Path, tmp_path
         ('name = "shop"', 'name = "shop"\npseudonymise = ["buyers.kind"]', "pseudonymise"),
         ('source = "cities"', 'source = "towns"', "lookups.country.source"),
         ('value = "country"', "", "needs key and value"),
+        (QUANTITY, QUANTITY + "\ncolumns.context.named.Sky = 'sky'", "'Sky' is not of 1 to 32"),
+        (QUANTITY, QUANTITY + "\ncolumns.context.named = {}", "tables.purchases.columns.context"),
+        (QUANTITY, "columns.quantity.named.sky = 'sky'", "only for the column context"),
+        (
+            QUANTITY,
+            QUANTITY + "\ncolumns.context.named.sky = { column = 's', lookup = 'land' }",
+            "tables.purchases.columns.context.named.sky.lookup: there is no lookup 'land'",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_by_its_key(

@@ -38,8 +38,16 @@ columns.id = "Article"
 columns.title = { column = "Name", otherwise = "Label" }
 columns.category_ids = { levels = ["Group"] }
 columns.price_minor = { column = "Paid", divide_by = "Pieces" }
+[tables.purchases]
+source = "lines"
+columns.buyer_id = "Client"
+columns.offer_id = "Article"
+columns.at = "When"
+columns.context.named.weather = { column = "Sky", otherwise = "Air" }
 """
-NAMED = ["Article", "Client", "Group", "Kind", "Label", "Name", "Paid", "Pieces"]
+NAMED = [
+    "Air", "Article", "Client", "Group", "Kind", "Label", "Name", "Paid", "Pieces", "Sky", "When",
+]  # fmt: skip
 
 
 @pytest.fixture
