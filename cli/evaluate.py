@@ -34,6 +34,8 @@ COLUMNS = {
 NAMES = {
     "popularity": "Popularity",
     "item_knn": "ItemKNN",
+    "rp3beta": "RP3beta",
+    "ease": "EASE",
     "walk": "Walk",
     "graphsage": "GraphSAGE",
     "offerpath": "Offerpath",

@@ -15,6 +15,7 @@ from typer import rich_utils
 
 from cli import (
     backup,
+    bench,
     demo,
     doctor,
     evaluate,
@@ -61,6 +62,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for name, command in COMMANDS.items():
     app.command(name=name)(command)
+app.add_typer(bench.app, name="bench")
 app.add_typer(keys.app, name="keys")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,17 +9,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from core.progress import Progress
+from evaluation.views import View, blocks, part
 from scoring.baselines import BlockScorer, ItemKnn, Popularity
 from scoring.corpus import Corpus
 from scoring.kernels import COSINE, WALK
-from scoring.metrics import rank_top
 from scoring.ragged import Ragged
 from scoring.scorer import Scorer
 from scoring.states import EMPTY_STATE, BuyerState, state_of
 from scoring.walk import purchased_pairs
 
 MODELS = ("popularity", "item_knn", "walk", "graphsage", "offerpath")
-BLOCK = 128
 # Edges of the calibration's bins, even in log odds; most scores are small.
 EDGES = 1.0 / (1.0 + np.exp(-np.linspace(-9.0, 3.0, 25)))
 
@@ -86,25 +84,29 @@ def rank_models(
         "popularity": Popularity(purchases),
         "item_knn": ItemKnn(purchases),
     }
-    untouched = scorer.constants.degree == 0
+    everything = View(masked=known)
+    views = {
+        "new": everything,
+        "again": View(within=known),
+        "cold": View(allowed=scorer.constants.degree == 0),
+    }
     tops: dict[str, dict[str, list[NDArray[np.int32]]]] = {
         kind: {name: [] for name in MODELS} for kind in ("new", "again", "cold", "blind")
     }
     bins = np.zeros((3, len(EDGES) + 1))
     with progress.task("Ranking the held-out buyers", len(buyers)) as task:
-        for block, rows in _blocks(buyers):
-            mine, later = _part(known, rows), _part(fresh, rows)
+        for rows in blocks(len(buyers)):
+            block = buyers[rows]
             scores = served_scores(scorer, block)
             blind = served_scores(scorer, block, as_newcomers=True)
             for name, model in others.items():
                 scores[name] = model.score_block(block)
                 blind[name] = scores[name] * (name == "popularity")
-            bins += _binned(scores["offerpath"], mine, later)
+            bins += _binned(scores["offerpath"], part(known, rows), part(fresh, rows))
             for name in MODELS:
-                tops["again"][name].append(_rank_within(scores[name], mine, k))
-                tops["cold"][name].append(rank_top(np.where(untouched, scores[name], -np.inf), k))
-                tops["blind"][name].append(rank_top(blind[name], k, mine))
-                tops["new"][name].append(rank_top(scores[name], k, mine))
+                for kind, view in views.items():
+                    tops[kind][name].append(view.rank(scores[name], rows, k))
+                tops["blind"][name].append(everything.rank(blind[name], rows, k))
             task.advance(len(block))
     joined = {
         kind: {name: np.concatenate(parts) for name, parts in models.items()}
@@ -144,26 +146,9 @@ def without_deeds(state: BuyerState) -> BuyerState:
         offers=blank.offers,
         evidence_kinds=blank.evidence_kinds,
         counts=blank.counts,
+        first_at=blank.first_at,
         last_at=blank.last_at,
     )
-
-
-def _blocks(buyers: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], slice]]:
-    for start in range(0, len(buyers), BLOCK):
-        rows = slice(start, min(start + BLOCK, len(buyers)))
-        yield buyers[rows], rows
-
-
-def _part(ragged: Ragged, rows: slice) -> Ragged:
-    ptr = ragged.ptr[rows.start : rows.stop + 1]
-    return Ragged(ptr - ptr[0], ragged.values[ptr[0] : ptr[-1]])
-
-
-def _rank_within(scores: NDArray[np.floating], allowed: Ragged, k: int) -> NDArray[np.int32]:
-    rows = np.repeat(np.arange(len(scores)), np.diff(allowed.ptr))
-    only = np.full(scores.shape, -np.inf)
-    only[rows, allowed.values] = scores[rows, allowed.values]
-    return rank_top(only, k)
 
 
 def _binned(scores: NDArray[np.floating], known: Ragged, fresh: Ragged) -> NDArray[np.float64]:
