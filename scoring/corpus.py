@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.entities import EvidenceKind
+from scoring.context import NO_CONTEXTS, ContextCounts, ContextLifts
 from scoring.ragged import Ragged
 
 FOREVER = np.iinfo(np.int64).max
@@ -79,7 +80,8 @@ class OfferColumns:
 class BuyerColumns:
     """Buyers (B,) and their evidence: piece e of buyer b lies in [ptr[b], ptr[b + 1]).
 
-    Pieces are sorted by (offer, kind); ``kind`` is a row of KINDS, ``last_at`` microseconds.
+    Pieces are sorted by (offer, kind); ``kind`` is a row of KINDS, ``count`` how often between
+    ``first_at`` and ``last_at``, both in microseconds.
     """
 
     ids: list[str]
@@ -91,6 +93,7 @@ class BuyerColumns:
     offer: NDArray[np.int32]
     evidence_kind: NDArray[np.int8]
     count: NDArray[np.int32]
+    first_at: NDArray[np.int64]
     last_at: NDArray[np.int64]
     preference_ptr: NDArray[np.int64]
     preference_category: NDArray[np.int32]
@@ -121,6 +124,16 @@ class Corpus:
     kinds: list[str]
     countries: list[str]
     currencies: list[str]
+    contexts: ContextCounts = NO_CONTEXTS
+
+    @property
+    def context_lifts(self) -> ContextLifts:
+        """What was taken under which circumstances, for the offers as they are now."""
+        offers, categories = self.offers, self.categories
+        depth = np.diff(categories.ancestors.ptr) - 1
+        return ContextLifts(
+            self.contexts, offers.categories, offers.closure, categories.parent, depth
+        )
 
     @cached_property
     def vendor_index(self) -> dict[str, int]:

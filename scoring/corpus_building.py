@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.snapshot import GraphSnapshot
+from scoring.context_counting import count_contexts
 from scoring.corpus import (
     FOREVER,
     KINDS,
@@ -34,11 +35,12 @@ def build_corpus(snapshot: GraphSnapshot) -> Corpus:
     )
     kinds = _extended([], snapshot.buyers["kind"])
     countries = _extended([], snapshot.buyers["country"])
+    buyers = _buyer_columns(snapshot, offers.index, categories.index, kinds, countries)
     return Corpus(
         graph_id=snapshot.graph_id,
         seq=snapshot.seq,
         offers=offers,
-        buyers=_buyer_columns(snapshot, offers.index, categories.index, kinds, countries),
+        buyers=buyers,
         categories=categories,
         vendor_ids=vendor_ids,
         vendor_names=[n or i for n, i in zip(snapshot.vendors["name"], vendor_ids, strict=True)],
@@ -47,6 +49,9 @@ def build_corpus(snapshot: GraphSnapshot) -> Corpus:
         kinds=kinds,
         countries=countries,
         currencies=currencies,
+        contexts=count_contexts(
+            snapshot.purchases, snapshot.interactions, buyers.index, offers.index
+        ),
     )
 
 
@@ -199,6 +204,7 @@ def _buyer_columns(
         offer=evidence["offer"].to_numpy(),
         evidence_kind=evidence["kind"].to_numpy(),
         count=evidence["count"].to_numpy(),
+        first_at=evidence["first_at"].to_numpy(),
         last_at=evidence["last_at"].to_numpy(),
         preference_ptr=row_pointers(buyer[kept], len(ids)),
         preference_category=category[kept],
@@ -227,7 +233,11 @@ def _evidence(
         )
         .filter((pl.col("buyer") >= 0) & (pl.col("offer") >= 0))
         .group_by("buyer", "offer", "kind")
-        .agg(pl.len().cast(pl.Int32).alias("count"), pl.col("at").max().alias("last_at"))
+        .agg(
+            pl.len().cast(pl.Int32).alias("count"),
+            pl.col("at").min().alias("first_at"),
+            pl.col("at").max().alias("last_at"),
+        )
         .sort("buyer", "offer", "kind")
     )
 
