@@ -154,6 +154,7 @@ class Evidence:
     offer_id: str
     kind: EvidenceKind
     count: int
+    first_at: datetime
     last_at: datetime
 
 

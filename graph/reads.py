@@ -175,6 +175,7 @@ class ProfileReads(EntityReads):
                     offer_id=row["offerId"],
                     kind=EvidenceKind(row["kind"]),
                     count=int(row["count"]),
+                    first_at=row["firstAt"],
                     last_at=row["lastAt"],
                 )
             )

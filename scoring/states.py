@@ -32,6 +32,7 @@ class BuyerState:
     offers: NDArray[np.int32]
     evidence_kinds: NDArray[np.int8]
     counts: NDArray[np.int32]
+    first_at: NDArray[np.int64]
     last_at: NDArray[np.int64]
     preference_categories: NDArray[np.int32]
     preference_weights: NDArray[np.float64]
@@ -57,6 +58,7 @@ class BuyerState:
             offers=np.delete(self.offers, piece),
             evidence_kinds=np.delete(self.evidence_kinds, piece),
             counts=np.delete(self.counts, piece),
+            first_at=np.delete(self.first_at, piece),
             last_at=np.delete(self.last_at, piece),
         )
 
@@ -77,6 +79,7 @@ EMPTY_STATE = BuyerState(
     offers=np.zeros(0, np.int32),
     evidence_kinds=np.zeros(0, np.int8),
     counts=np.zeros(0, np.int32),
+    first_at=np.zeros(0, np.int64),
     last_at=np.zeros(0, np.int64),
     preference_categories=np.zeros(0, np.int32),
     preference_weights=np.zeros(0, np.float64),
@@ -92,6 +95,7 @@ def state_of(corpus: Corpus, buyer: int) -> BuyerState:
         offers=b.offer[pieces],
         evidence_kinds=b.evidence_kind[pieces],
         counts=b.count[pieces],
+        first_at=b.first_at[pieces],
         last_at=b.last_at[pieces],
         preference_categories=b.preference_category[likes],
         preference_weights=b.preference_weight[likes],
@@ -108,7 +112,7 @@ def state_from_profile(corpus: Corpus, profile: BuyerProfile) -> BuyerState:
     Offers, categories, kinds and countries that the corpus does not know are left out.
     """
     rows = sorted(
-        (corpus.offers.index[e.offer_id], KINDS.index(e.kind), e.count, e.last_at)
+        (corpus.offers.index[e.offer_id], KINDS.index(e.kind), e.count, e.first_at, e.last_at)
         for e in profile.evidence
         if e.offer_id in corpus.offers.index
     )
@@ -122,7 +126,8 @@ def state_from_profile(corpus: Corpus, profile: BuyerProfile) -> BuyerState:
         offers=np.array([r[0] for r in rows], np.int32),
         evidence_kinds=np.array([r[1] for r in rows], np.int8),
         counts=np.array([r[2] for r in rows], np.int32),
-        last_at=np.array([round(r[3].timestamp() * 1e6) for r in rows], np.int64),
+        first_at=np.array([round(r[3].timestamp() * 1e6) for r in rows], np.int64),
+        last_at=np.array([round(r[4].timestamp() * 1e6) for r in rows], np.int64),
         preference_categories=np.array([p[0] for p in likes], np.int32),
         preference_weights=np.array([p[1] for p in likes], np.float64),
         kind=_code(corpus.kinds, buyer.kind),

@@ -67,7 +67,7 @@ def test_a_new_buyer_is_served_by_its_first_purchase(
 ) -> None:
     scorer = build_scorer(build_corpus(planted), trained.model)
     for block in range(BLOCKS):
-        bought = Evidence(offer_id(block + BLOCKS), EvidenceKind.PURCHASED, 1, END)
+        bought = Evidence(offer_id(block + BLOCKS), EvidenceKind.PURCHASED, 1, END, END)
         profile = BuyerProfile(Buyer("newcomer"), (bought,))
         scores = scorer.score_offers(state_from_profile(scorer.corpus, profile))
         top = np.argsort(-scores)[:10]

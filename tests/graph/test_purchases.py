@@ -320,8 +320,8 @@ async def test_a_profile_counts_evidence_by_offer_and_kind(market: GraphStore) -
     profiles = await market.read_buyer_profiles([BUYER, OTHER_BUYER, "nobody"])
     assert set(profiles) == {BUYER, OTHER_BUYER}
     assert profiles[BUYER].evidence == (
-        Evidence(OFFER, EvidenceKind.PURCHASED, 2, day(3)),
-        Evidence(OTHER_OFFER, EvidenceKind.VIEWED, 2, day(5)),
+        Evidence(OFFER, EvidenceKind.PURCHASED, 2, day(1), day(3)),
+        Evidence(OTHER_OFFER, EvidenceKind.VIEWED, 2, day(4), day(5)),
     )
     assert profiles[OTHER_BUYER].evidence == ()
 
