@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from core.errors import InputError
 from core.progress import SILENT, Progress
 from core.snapshot import GraphSnapshot
+from evaluation.diversity_curve import DiversityCurve, measure_diversity
 from evaluation.rankings import Calibration, Rankings, rank_models
 from gnn.split import Split, split_snapshot
 from gnn.train import TrainedModel, TrainSettings, train
@@ -36,6 +37,7 @@ class Evaluation:
     ``new`` is by model: ``precision@10`` and so on for offers bought for the first time, all offers
     not bought before ranked; ``again`` the same for offers bought again, those bought before
     ranked. ``slices`` is by slice, then by model. ``data`` counts what was known and what came.
+    ``rankings`` are of the buyers with anything in the held-out part, by row.
     """
 
     served: str
@@ -45,7 +47,9 @@ class Evaluation:
     again: Figures
     slices: dict[str, Figures]
     calibration: Calibration
+    diversity: DiversityCurve
     trained: TrainedModel
+    rankings: Rankings
 
     def table(self) -> tuple[list[str], list[list[object]]]:
         """Headers and rows, a row a model, for new purchases."""
@@ -65,6 +69,7 @@ class Evaluation:
             "repeat": self.again,
             "slices": self.slices,
             "calibration": self.calibration.as_rows(),
+            "diversity": self.diversity.as_rows(),
             "validation": self.trained.validation,
             "curve": self.trained.model.manifest["curve"],
             "settings": self.trained.model.manifest["settings"],
@@ -121,7 +126,9 @@ def measure(split: Split, trained: TrainedModel, progress: Progress = SILENT) ->
         again=_figures(rankings.again, repeated, offers),
         slices=_slices(rankings, known, fresh, np.bincount(bought.values, minlength=offers)),
         calibration=rankings.calibration,
+        diversity=measure_diversity(scorer, buyers, known, fresh, progress),
         trained=trained,
+        rankings=rankings,
     )
 
 

@@ -20,20 +20,28 @@ NAMES = {
 }
 
 
+LONGER = (
+    "A score says how likely a buyer is to take the offer within a time as long as the "
+    "validation slice; the held-out part is longer, so that more is taken than predicted."
+)
+
+
 def write_evaluation_page(path: Path, evaluation: Evaluation) -> Path:
     """Write the evaluation into one self-contained HTML file. Returns ``path``."""
-    sections = [
+    sections = measured_sections(evaluation, LONGER)
+    return write_page(path, "How good the matches are", _intro(evaluation), sections)
+
+
+def measured_sections(evaluation: Evaluation, calibrated: str) -> list[Section]:
+    """All that was measured, as parts of a page; ``calibrated`` says what a score predicts."""
+    return [
         Section(
             "Offers bought for the first time",
             ["All offers a buyer had not bought before the cut are ranked."],
             _table(evaluation.new),
             [_bars("Models beside each other, first 20", evaluation.new)],
         ),
-        Section(
-            "Offers bought again",
-            ["Only offers a buyer had bought before the cut are ranked."],
-            _table(evaluation.again),
-        ),
+        *_again(evaluation),
         Section(
             "Slices",
             [
@@ -44,10 +52,17 @@ def write_evaluation_page(path: Path, evaluation: Evaluation) -> Path:
             ],
             _slice_table(evaluation),
         ),
+        evaluation.diversity.section(),
         *_learning(evaluation),
-        _calibration(evaluation),
+        _calibration(evaluation, calibrated),
     ]
-    return write_page(path, "How good the matches are", _intro(evaluation), sections)
+
+
+def _again(evaluation: Evaluation) -> list[Section]:
+    if not evaluation.data["repeated_pairs"]:
+        return []
+    words = "Only offers a buyer had bought before the cut are ranked."
+    return [Section("Offers bought again", [words], _table(evaluation.again))]
 
 
 def _intro(evaluation: Evaluation) -> str:
@@ -109,16 +124,12 @@ def _learning(evaluation: Evaluation) -> list[Section]:
     return [Section("Learning curve", [words], None, [figure])]
 
 
-def _calibration(evaluation: Evaluation) -> Section:
+def _calibration(evaluation: Evaluation, words: str) -> Section:
     rows = evaluation.calibration.as_rows()
     figure = calibration(
         "Calibration",
         [row["predicted"] for row in rows],
         [row["observed"] for row in rows],
         [row["pairs"] for row in rows],
-    )
-    words = (
-        "A score says how likely a buyer is to take the offer within a time as long as the "
-        "validation slice; the held-out part is longer, so that more is taken than predicted."
     )
     return Section("Calibration", [words], None, [figure])

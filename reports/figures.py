@@ -185,6 +185,34 @@ def calibration(
     return figure
 
 
+def trade_off(
+    title: str,
+    gains: Mapping[str, Numbers],
+    costs: Numbers,
+    labels: Sequence[str],
+    *,
+    y_label: str = "",
+) -> Figure:
+    """What one thing costs another: a panel each of ``gains``, ``costs`` (N,) against it.
+
+    The points are joined in their order and each has its label.
+    """
+    names, heights = list(gains), np.asarray(costs, dtype=np.float64)
+    figure = Figure(figsize=(6.0, 1.0 + 2.6 * max(1, len(names))), layout="constrained")
+    figure.set_label(f"{title}: {y_label} against {', '.join(names)} at {', '.join(labels)}.")
+    panels = figure.subplots(max(1, len(names)), 1, sharey=True, squeeze=False)[:, 0]
+    for axes, name, colour in zip(panels, names, cycle(COLOURS), strict=False):
+        places = np.asarray(gains[name], dtype=np.float64)
+        axes.plot(places, heights, color=colour, linewidth=1.4, marker="o", markersize=5)
+        for x, y, label in zip(places, heights, labels, strict=True):
+            axes.annotate(label, (x, y), (0, 6), textcoords="offset points", ha="center",
+                          fontsize=8)  # fmt: skip
+        axes.margins(x=0.06, y=0.16)
+        _finish(axes, x_label=name, y_label=y_label)
+    panels[0].set_title(_clip(title, 54), fontsize=12, loc="left")
+    return figure
+
+
 def _canvas(title: str, alternative: str, height: float = 3.4) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(6.0, height), layout="constrained")
     figure.set_label(alternative)

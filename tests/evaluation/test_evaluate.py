@@ -95,9 +95,16 @@ def test_it_can_be_written_as_json_and_as_a_page(evaluation: Evaluation, tmp_pat
     again = json.loads(json.dumps(evaluation.as_json(), allow_nan=False))
     assert again["models"]["offerpath"] == evaluation.new["offerpath"]
     text = write_evaluation_page(tmp_path / "page.html", evaluation).read_text(encoding="utf-8")
-    for words in ("ItemKNN", "Offerpath", "Learning curve", "Calibration", "heavy buyers"):
+    for words in (
+        "ItemKNN",
+        "Offerpath",
+        "Learning curve",
+        "Calibration",
+        "heavy buyers",
+        "diversity",
+    ):
         assert words in text
-    assert text.count("<svg") == 3
+    assert text.count("<svg") == 4
 
 
 def test_a_random_part_is_held_out_where_there_are_no_times() -> None:

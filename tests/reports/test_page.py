@@ -146,6 +146,8 @@ def test_a_failed_write_leaves_the_old_page(tmp_path: Path) -> None:
         figures.grouped_bars("None", [], {}),
         figures.learning_curve("None", [], {}),
         figures.calibration("None", [], []),
+        figures.trade_off("None", {}, [], []),
+        figures.trade_off("One", {"gain": [1.0], "other": [0.0]}, [0.0], ["a"]),
         figures.histogram("Same", [0, 0, 0]),
         figures.histogram("Nothing positive", [0, -1, float("nan")], log_x=True),
         figures.histogram("Far apart", [1e-9, 1e12], log_x=True),
