@@ -105,7 +105,8 @@ def _matrix(path: Path) -> Csr:
     if not path.is_file():
         raise InputError(f"{path} is not there.", mend=FORM)
     try:
-        read: Any = sp.load_npz(path)
+        with path.open("rb") as file:
+            read: Any = sp.load_npz(file)
         if hasattr(read, "check_format"):
             read.check_format(full_check=True)
         matrix: Csr = sp.csr_array(read)
