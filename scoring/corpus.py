@@ -110,10 +110,11 @@ class BuyerColumns:
 
 @dataclass(frozen=True)
 class Corpus:
-    """One snapshot as arrays, with the vocabularies of its codes."""
+    """One snapshot as arrays, with the vocabularies of its codes; ``taken_at`` microseconds."""
 
     graph_id: str
     seq: int
+    taken_at: int
     offers: OfferColumns
     buyers: BuyerColumns
     categories: CategoryColumns

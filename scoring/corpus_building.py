@@ -39,6 +39,7 @@ def build_corpus(snapshot: GraphSnapshot) -> Corpus:
     return Corpus(
         graph_id=snapshot.graph_id,
         seq=snapshot.seq,
+        taken_at=round(snapshot.taken_at.timestamp() * 1e6),
         offers=offers,
         buyers=buyers,
         categories=categories,
