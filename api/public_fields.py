@@ -19,6 +19,7 @@ PUBLIC_FIELDS: dict[str, frozenset[str]] = {
         "Category": "externalId id name",
         "CategoryConnection": "edges pageInfo",
         "CategoryEdge": "cursor node",
+        "ContextValue": "name value",
         "CreateApiKeyPayload": "apiKey errors secret seq",
         "DeletePayload": "deletedExternalId errors seq status",
         "Explanation": "contribution kind path summary",
@@ -38,8 +39,8 @@ PUBLIC_FIELDS: dict[str, frozenset[str]] = {
         "seq stage whatWouldChange",
         "PathElement": "count id kind label",
         "Preference": "source weight",
-        "Purchase": "at cancelledAt cancelledQuantity context externalId id orderId quantity "
-        "unitPrice",
+        "Purchase": "at cancelledAt cancelledQuantity context contextValues externalId id orderId "
+        "quantity unitPrice",
         "PurchaseConnection": "edges pageInfo",
         "PurchaseEdge": "cursor node",
         "RecordInteractionPayload": "errors interactionId seq status",

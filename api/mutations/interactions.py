@@ -10,6 +10,7 @@ import strawberry
 
 from api.context import ApiInfo
 from api.ids import Label, external_id_of
+from api.mutations.context_input import with_context
 from api.mutations.payloads import (
     ROW,
     ROWS,
@@ -23,6 +24,7 @@ from api.mutations.payloads import (
 )
 from api.permissions import Requires, buying, check
 from api.types.buyer import Buyer
+from api.types.context_value import ContextValueInput
 from api.types.enums import InteractionKind
 from core.entities import IdempotencyKey, Role, WriteResult
 
@@ -47,10 +49,18 @@ class RecordInteractionInput:
     context: str | None = strawberry.field(
         default=strawberry.UNSET, description="Whatever else the source says."
     )
+    context_values: list[ContextValueInput] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Under which circumstances, 8 at most; kept as the context, in its place.",
+    )
 
     def to_row(self) -> dict[str, Any]:
-        """The row that the store takes."""
-        row = renamed(given_fields(self), external_id="id")
+        """The row that the store takes.
+
+        Raises:
+            InputError: when a circumstance is malformed.
+        """
+        row = with_context(renamed(given_fields(self), external_id="id"))
         if row.get("id") is None:
             row.pop("id", None)
         row["buyer_id"] = external_id_of(self.buyer_id, Label.BUYER)

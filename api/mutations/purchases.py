@@ -10,6 +10,7 @@ import strawberry
 
 from api.context import ApiInfo
 from api.ids import Label, external_id_of
+from api.mutations.context_input import with_context
 from api.mutations.money_input import MoneyInput, price_columns
 from api.mutations.payloads import (
     ROW,
@@ -24,6 +25,7 @@ from api.mutations.payloads import (
 )
 from api.permissions import Requires, buying, check
 from api.scalars import BigInt
+from api.types.context_value import ContextValueInput
 from api.types.purchase import Purchase
 from core.entities import IdempotencyKey, Role, WriteResult
 from core.errors import InputError
@@ -52,6 +54,10 @@ class RecordPurchaseInput:
     context: str | None = strawberry.field(
         default=strawberry.UNSET, description="Whatever else the source says."
     )
+    context_values: list[ContextValueInput] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Under which circumstances, 8 at most; kept as the context, in its place.",
+    )
     history: bool = strawberry.field(
         default=False,
         description="True leaves the offer's stock alone: it was counted before. For admins.",
@@ -61,9 +67,10 @@ class RecordPurchaseInput:
         """The row that the store takes.
 
         Raises:
-            InputError: when the price has more decimals than its currency.
+            InputError: when the price has more decimals than its currency, or a circumstance is
+                malformed.
         """
-        row = _without_null_id(renamed(given_fields(self), external_id="id"))
+        row = with_context(_without_null_id(renamed(given_fields(self), external_id="id")))
         row["buyer_id"] = external_id_of(self.buyer_id, Label.BUYER)
         row["offer_id"] = external_id_of(self.offer_id, Label.OFFER)
         if "unit_price" in row:

@@ -13,6 +13,7 @@ from api.ids import Label, global_id
 from api.permissions import Requires, anyone
 from api.scalars import BigInt
 from api.types import offer as offer_types
+from api.types.context_value import ContextValue, context_shown
 from api.types.money import Money
 from api.types.node import Node
 from core import entities
@@ -33,6 +34,9 @@ class Purchase(Node):
     cancelled_at: datetime | None = strawberry.field(description="When some were taken back last.")
     unit_price: Money | None = strawberry.field(description="Paid for one unit.")
     context: str | None = strawberry.field(description="Whatever the source said with it.")
+    context_values: list[ContextValue] = strawberry.field(
+        description="The circumstances that its context names, by name."
+    )
     offer_id: strawberry.Private[str]
 
     @strawberry.field(description="What was bought.", extensions=[Requires(anyone)])
@@ -55,6 +59,7 @@ class Purchase(Node):
             cancelled_at=line.cancelled_at,
             unit_price=Money.from_domain(line.unit_price_minor, line.currency),
             context=line.context,
+            context_values=context_shown(line.context),
             offer_id=line.offer_id,
         )
 
