@@ -28,8 +28,8 @@ LOG_2 = np.log(2.0)
 # The part of a purchase that a pair which was never bought counts for. The weight of the component
 # makes up for other choices: between .003 and .1 the order and the likelihood stay the same.
 SMALLEST = 0.01
-# How many purchases of the general mix are added to the recent ones.
-PRIOR_PURCHASES = 20.0
+# How many purchases that are as many as ever are added to what an offer sold lately.
+PRIOR_PURCHASES = 1.0
 LIFT_LIMIT = 3.0
 
 
@@ -93,10 +93,10 @@ def again_of(
 
 
 def trend_of(buyers: BuyerColumns, offers: int, now: int, fading: Fading) -> Floats:
-    """The log lift (offers,) in [-3, 3] of each offer's share of the recent purchases.
+    """The log lift (offers,) in [-3, 3] of what each offer sold lately over what it usually does.
 
-    Against its share of all pairs of buyer and offer; 0 where nothing was bought, and everywhere
-    without a half-life. Shrunk towards 0 by PRIOR_PURCHASES.
+    Usually: its share of all pairs of buyer and offer, of all that is sold lately. 0 for what was
+    never bought, and everywhere without a half-life; shrunk towards 0 by PRIOR_PURCHASES.
     """
     bought = buyers.evidence_kind == PURCHASED
     if fading.sales_days is None or not bought.any():
@@ -107,8 +107,8 @@ def trend_of(buyers: BuyerColumns, offers: int, now: int, fading: Fading) -> Flo
     )  # fmt: skip
     recent = np.bincount(buyers.offer[bought], weights=left, minlength=offers)
     general = np.bincount(buyers.offer[bought], minlength=offers) / max(int(bought.sum()), 1)
-    share = (recent + PRIOR_PURCHASES * general) / (recent.sum() + PRIOR_PURCHASES)
-    lift = np.log(np.divide(share, general, out=np.ones(offers), where=general > 0))
+    usual = general * recent.sum()
+    lift = np.log((recent + PRIOR_PURCHASES) / (usual + PRIOR_PURCHASES))
     lifts: Floats = np.clip(lift, -LIFT_LIMIT, LIFT_LIMIT)
     return lifts
 

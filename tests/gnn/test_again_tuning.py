@@ -1,0 +1,104 @@
+"""Half-lives are found where they were planted, and left out where nothing fades."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from core.snapshot import SCHEMAS, GraphSnapshot, empty_table
+from gnn.again_tuning import tune_fading
+from gnn.split import split_snapshot
+from scoring.again import NEVER, Fading
+from scoring.corpus_building import build_corpus
+from scoring.ragged import Ragged, ragged_from_pairs
+
+END = datetime(2026, 1, 1, tzinfo=UTC)
+DAYS = 512
+BUYERS = 150
+OFFERS = 60
+
+
+def market(fashion: float, habit: float, seed: int = 0, *, timeless: bool = False) -> GraphSnapshot:
+    """Purchases over DAYS days, one a buyer in four days.
+
+    Offers are in fashion for about ``fashion`` days (0: always); half of the purchases repeat an
+    earlier one, which is chosen by how much of it is left when it fades by half in ``habit`` days.
+    """
+    random = np.random.default_rng(seed)
+    peaks = random.uniform(0, DAYS, OFFERS)
+    rows = []
+    for buyer in range(BUYERS):
+        past: list[tuple[int, float]] = []
+        for day in np.sort(random.uniform(0, DAYS, DAYS // 4)):
+            if past and random.random() < 0.5:
+                left = np.array([0.5 ** ((day - then) / habit) for _, then in past])
+                offer = past[int(random.choice(len(past), p=left / left.sum()))][0]
+            else:
+                near = np.exp(-(((day - peaks) / fashion) ** 2)) + 1e-3 if fashion else None
+                p = None if near is None else near / near.sum()
+                offer = int(random.choice(OFFERS, p=p))
+            past.append((offer, float(day)))
+            at = END - timedelta(days=0 if timeless else DAYS - float(day))
+            rows.append((f"b{buyer:03d}", f"o{offer:03d}", at))
+    return _snapshot(rows)
+
+
+def _snapshot(rows: list[tuple[str, str, datetime]]) -> GraphSnapshot:
+    tables = {name: empty_table(name) for name in SCHEMAS}
+    for name, prefix, count in (("buyers", "b", BUYERS), ("offers", "o", OFFERS)):
+        ids = pl.DataFrame({"id": [f"{prefix}{n:03d}" for n in range(count)]})
+        tables[name] = ids.select(
+            "id", *(pl.lit(None, t).alias(c) for c, t in SCHEMAS[name].items() if c != "id")
+        )
+    bought = pl.DataFrame(rows, ["buyer_id", "offer_id", "at"], orient="row")
+    known = set(bought.columns)
+    schema = SCHEMAS["purchases"]
+    tables["purchases"] = bought.select(
+        (pl.col(c).cast(t) if c in known else pl.lit(None, t).alias(c)) for c, t in schema.items()
+    )
+    return GraphSnapshot("planted", 0, END, **tables)
+
+
+def tuned(snapshot: GraphSnapshot) -> Fading:
+    split = split_snapshot(snapshot, 0.1, 0)
+    return tune_fading(build_corpus(split.known), taken_after(split.fresh, split.repeated))
+
+
+def taken_after(fresh: Ragged, repeated: Ragged) -> Ragged:
+    rows = [np.repeat(np.arange(BUYERS), np.diff(part.ptr)) for part in (fresh, repeated)]
+    values = np.concatenate([fresh.values, repeated.values])
+    return ragged_from_pairs(np.concatenate(rows), values, BUYERS)
+
+
+def test_fashions_are_short_and_habits_long() -> None:
+    fading = tuned(market(fashion=25.0, habit=200.0))
+    assert fading.sales_days is not None
+    assert fading.sales_days <= 64
+    assert fading.own_days is None or fading.own_days >= 100
+
+
+def test_short_habits_are_found() -> None:
+    fading = tuned(market(fashion=0.0, habit=15.0))
+    assert fading.own_days is not None
+    assert 7 <= fading.own_days <= 40
+
+
+def test_where_nothing_changes_sales_do_not_fade() -> None:
+    assert tuned(market(fashion=0.0, habit=200.0, seed=2)).sales_days is None
+
+
+@pytest.mark.parametrize("timeless", [True])
+def test_without_times_nothing_fades(timeless: bool) -> None:
+    assert tuned(market(fashion=25.0, habit=50.0, timeless=timeless)) == NEVER
+
+
+def test_a_few_buyers_tell_nothing() -> None:
+    snapshot = market(fashion=25.0, habit=15.0)
+    split = split_snapshot(snapshot, 0.1, 0)
+    corpus = build_corpus(split.known)
+    one = np.zeros(BUYERS + 1, np.int64)
+    one[1:] = 1
+    assert tune_fading(corpus, Ragged(one, np.zeros(1, np.int32))) == NEVER

@@ -1,0 +1,124 @@
+"""What is left of past purchases, and what sells lately."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from core.snapshot import GraphSnapshot
+from scoring.again import NEVER, SMALLEST, Fading, again_of, faded_count, latest, trend_of
+from scoring.corpus import KINDS, PURCHASED, BuyerColumns
+from scoring.corpus_building import build_corpus
+from tests.scoring.snapshots import random_snapshot
+
+DAY = 86_400_000_000
+NOW = 1_000 * DAY
+NEVER_FADES = float("inf")
+
+
+def bought_at(days_ago: list[float]) -> tuple[int, int, int]:
+    """How often, first and last, of purchases so many days before NOW."""
+    return len(days_ago), NOW - int(max(days_ago) * DAY), NOW - int(min(days_ago) * DAY)
+
+
+@pytest.mark.parametrize("days_ago", [[0], [30], [30, 60], [1, 11, 21, 31], [5, 5, 5], [0, 300]])
+def test_each_purchase_fades_by_half_in_a_half_life(days_ago: list[float]) -> None:
+    expected = sum(0.5 ** (days / 30) for days in days_ago)
+    assert faded_count(*bought_at(days_ago), NOW, 30.0) == pytest.approx(expected, rel=1e-12)
+    assert faded_count(*bought_at(days_ago), NOW, NEVER_FADES) == len(days_ago)
+
+
+def test_a_half_life_far_longer_than_the_data_is_as_none() -> None:
+    count = faded_count(*bought_at([1, 40, 400]), NOW, 1e15)
+    assert count == pytest.approx(3.0, rel=1e-9)
+
+
+def test_what_was_bought_since_the_snapshot_counts_whole() -> None:
+    assert faded_count(2, NOW + DAY, NOW + 5 * DAY, NOW, 30.0) == 2.0
+    assert faded_count(2, NOW - 30 * DAY, NOW + DAY, NOW, 30.0) == pytest.approx(1.5)
+
+
+def test_time_that_passes_keeps_the_order_of_a_buyers_offers() -> None:
+    random = np.random.default_rng(0)
+    pieces = [bought_at(list(random.uniform(0, 400, n))) for n in random.integers(1, 6, 40)]
+    now = [faded_count(*piece, NOW, 50.0) for piece in pieces]
+    later = [faded_count(*piece, NOW + 90 * DAY, 50.0) for piece in pieces]
+    assert np.array_equal(np.argsort(now), np.argsort(later))
+
+
+def test_only_purchases_speak_for_buying_again() -> None:
+    kinds = np.arange(len(KINDS), dtype=np.int8)
+    size = len(kinds)
+    times = np.full(size, NOW - 30 * DAY)
+    again = again_of(kinds, np.full(size, 4, np.int32), times, times, NOW, Fading(own_days=30.0))
+    assert again[PURCHASED] == pytest.approx(np.log1p(2.0 / SMALLEST))
+    assert not np.delete(again, PURCHASED).any()
+    often = again_of(kinds, np.full(size, 4, np.int32), times, times, NOW, NEVER)
+    assert often[PURCHASED] == pytest.approx(np.log1p(4.0 / SMALLEST))
+
+
+def test_the_columns_count_between_first_and_last() -> None:
+    snapshot = random_snapshot()
+    buyers = build_corpus(snapshot).buyers
+    owner = np.repeat(np.arange(len(buyers)), np.diff(buyers.ptr))
+    offers = snapshot.offers["id"].to_list()
+    many = np.flatnonzero((buyers.evidence_kind == PURCHASED) & (buyers.count > 2))
+    assert len(many)
+    for piece in many.tolist():
+        mine = snapshot.purchases.filter(
+            (pl.col("buyer_id") == buyers.ids[owner[piece]])
+            & (pl.col("offer_id") == offers[buyers.offer[piece]])
+        )["at"].dt.epoch("us")
+        assert buyers.count[piece] == len(mine)
+        assert (buyers.first_at[piece], buyers.last_at[piece]) == (mine.min(), mine.max())
+
+
+def seasons() -> BuyerColumns:
+    """Forty buyers who bought offer 0 long ago, 1 lately, 2 all along; nobody bought 3."""
+    random_buyers = build_corpus(random_snapshot(buyers=40)).buyers
+    buyer = np.repeat(np.arange(40), 2)
+    offer = np.array([[0, 2], [1, 2]] * 20, np.int32).ravel()
+    ago = np.array([[300, 290], [3, 5]] * 20).ravel() * DAY
+    return replace(
+        random_buyers,
+        ptr=np.arange(0, 81, 2),
+        offer=offer,
+        evidence_kind=np.full(len(buyer), PURCHASED, np.int8),
+        count=np.ones(len(buyer), np.int32),
+        first_at=NOW - ago,
+        last_at=NOW - ago,
+    )
+
+
+def test_what_sells_lately_is_lifted_over_what_sold_once() -> None:
+    lifts = trend_of(seasons(), 4, NOW, Fading(sales_days=20.0))
+    assert lifts[1] > 0.5
+    assert lifts[0] < -0.5
+    assert abs(lifts[2]) < 0.1
+    assert lifts[3] == 0.0
+    assert not trend_of(seasons(), 4, NOW, NEVER).any()
+
+
+def test_data_without_times_has_no_trend() -> None:
+    still = replace(seasons(), first_at=np.full(80, NOW), last_at=np.full(80, NOW))
+    assert np.abs(trend_of(still, 4, NOW, Fading(sales_days=20.0))).max() < 1e-12
+
+
+def _taken(snapshot: GraphSnapshot, at: datetime) -> GraphSnapshot:
+    return replace(snapshot, taken_at=at)
+
+
+def test_old_data_is_read_as_of_its_end_and_dates_to_come_do_not_count() -> None:
+    snapshot = random_snapshot()
+    times = snapshot.purchases["at"].sort()
+    end = times[-1]
+    years_later = _taken(snapshot, end + timedelta(days=4_000))
+    assert latest(build_corpus(years_later)) == round(end.timestamp() * 1e6)
+    half_way = _taken(snapshot, datetime(2025, 4, 1, tzinfo=UTC))
+    assert latest(build_corpus(half_way)) <= round(half_way.taken_at.timestamp() * 1e6)
+    nobody = replace(snapshot, purchases=snapshot.purchases.head(0))
+    assert latest(build_corpus(nobody)) == round(nobody.taken_at.timestamp() * 1e6)
