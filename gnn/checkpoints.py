@@ -181,13 +181,17 @@ class Journal:
 
 
 def digest_of_data(snapshot: GraphSnapshot) -> str:
-    """Names the rows of all tables, whatever the log's position and the moment of reading."""
+    """Names the rows of all tables, whatever their order, the log's position and the moment.
+
+    Rows that are equal in all they are sorted by come in any order from the graph.
+    """
     digests = [
-        hashlib.sha256(snapshot.table(name).hash_rows(seed=0).to_numpy().tobytes()).hexdigest()
+        hashlib.sha256(snapshot.table(name).hash_rows(seed=0).sort().to_numpy().tobytes())
         for name in SCHEMAS
     ]
     # Polars keeps its hashes the same within one version only.
-    return _digest([snapshot.graph_id, pl.__version__, digests])
+    named = [digest.hexdigest() for digest in digests]
+    return _digest([snapshot.graph_id, pl.__version__, named])
 
 
 def _read_whole(path: Path) -> State | None:

@@ -201,5 +201,6 @@ def test_a_state_is_kept_no_more_often_than_asked_for(tmp_path: Path) -> None:
 def test_the_data_are_known_by_their_rows(planted: GraphSnapshot) -> None:
     known = digest_of_data(planted)
     assert digest_of_data(replace(planted, seq=99, taken_at=NOW)) == known
+    assert digest_of_data(replace(planted, purchases=planted.purchases.reverse())) == known
     fewer = replace(planted, purchases=planted.purchases.head(-1))
     assert digest_of_data(fewer) != known

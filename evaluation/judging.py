@@ -1,0 +1,208 @@
+"""A training judged by the buyers that nothing was fitted on: its figures, and how it compares.
+
+Two models are compared on what neither has seen, by the scorer that serves both. Where there is
+too little of that, each is measured against the simple models on its own slice, and these lifts are
+compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from core.progress import Progress
+from core.snapshot import GraphSnapshot
+from evaluation.evaluate import Evaluation, measure
+from evaluation.rankings import served_scores
+from gnn.split import PAIR, Split
+from gnn.train import TrainedModel
+from gnn.validation import Choice
+from gnn.walk_tuning import bought_rows, rows_of
+from scoring.artifact import Model
+from scoring.corpus import Corpus
+from scoring.metrics import measure_top, rank_top
+from scoring.ragged import Ragged, ragged_from_pairs
+from scoring.scorer import Scorer, build_scorer
+
+K = 20
+SIMPLE = ("popularity", "item_knn", "walk")
+# Fewer buyers than this say nothing of two models.
+FEWEST_JUDGES = 50
+# Worse is what is lower by more than this many standard errors, and by more than this share.
+STANDARD_ERRORS = 2.0
+LEAST_LOSS = 0.01
+BLOCK = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """NDCG of what is served over that of the best simple model, on one slice.
+
+    ``error`` is the standard error of ``lift``, by the delta method over the buyers.
+    """
+
+    judges: int
+    baseline: str
+    served_ndcg: float
+    baseline_ndcg: float
+    lift: float
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The new model beside the one in service.
+
+    ``on`` is "pairs that neither has seen" (figures are NDCG@20, the error is of paired
+    differences) or "each one's own slice" (figures are lifts).
+    """
+
+    in_service: str
+    on: str
+    judges: int
+    new: float
+    old: float
+    error: float
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the new model is lower by more than chance and more than trifles explain."""
+        loss = self.old - self.new
+        return loss > STANDARD_ERRORS * self.error and loss > LEAST_LOSS * self.old
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as plain values that json can write."""
+        return asdict(self) | {"is_worse": self.is_worse}
+
+
+def judge(trained: TrainedModel, choice: Choice, progress: Progress) -> Evaluation:
+    """Measure what a training chose by, on the buyers of ``choice.judges`` only.
+
+    The model that is measured has not seen what they took; the one that is published has.
+    """
+    split = choice.split
+    part = Split(
+        split.known,
+        only_rows(split.fresh, choice.judges),
+        only_rows(split.repeated, choice.judges),
+        split.cut,
+    )
+    model = choice.model.manifest | {
+        "curve": [list(point) for point in trained.curve],
+        "settings": trained.model.manifest["settings"],
+    }
+    chosen = Model(trained.model.version, choice.model.offer_ids, choice.model.arrays, model)
+    seen = TrainedModel(chosen, trained.curve, trained.validation, trained.served)
+    return measure(part, seen, progress)
+
+
+def lift_of(evaluation: Evaluation, choice: Choice) -> Lift | None:
+    """The lift on the judges; None where no simple model finds anything or there are too few."""
+    fresh = rows_of(choice.split.fresh, choice.judges)
+    ndcg = {name: measure_top(top, fresh, K).ndcg for name, top in evaluation.rankings.new.items()}
+    known = ~np.isnan(ndcg["offerpath"])
+    means = {name: float(values[known].mean()) for name, values in ndcg.items() if known.any()}
+    baseline = max(SIMPLE, key=lambda name: means.get(name, 0.0))
+    judges = int(known.sum())
+    if judges < 2 or means[baseline] <= 0:
+        return None
+    lift = means["offerpath"] / means[baseline]
+    residual = ndcg["offerpath"][known] - lift * ndcg[baseline][known]
+    error = float(residual.std(ddof=1)) / np.sqrt(judges) / means[baseline]
+    return Lift(judges, baseline, means["offerpath"], means[baseline], lift, float(error))
+
+
+def compare(
+    snapshot: GraphSnapshot,
+    choice: Choice,
+    corpus: Corpus,
+    lift: Lift | None,
+    in_service: Model,
+    progress: Progress,
+) -> Comparison | None:
+    """The new model beside the one in service; None where nothing fair can be said.
+
+    Args:
+        snapshot: the whole of what was trained on.
+        choice: of the new model.
+        corpus: of ``choice.split.known``.
+        lift: of the new model on its judges.
+        in_service: the model in service, of the same graph.
+        progress: told of each buyer.
+    """
+    if in_service.manifest["data"]["graph_id"] != snapshot.graph_id:
+        return None
+    unseen = unseen_pairs(snapshot, choice, in_service)
+    judges = np.flatnonzero(np.diff(unseen.ptr))
+    if len(judges) >= FEWEST_JUDGES:
+        new, old = (
+            _ndcg(build_scorer(corpus, model), judges, choice.split, unseen, progress)
+            for model in (choice.model, in_service)
+        )
+        error = float((new - old).std(ddof=1) / np.sqrt(len(judges)))
+        on, figures = "pairs that neither has seen", (float(new.mean()), float(old.mean()))
+        return Comparison(in_service.version, on, len(judges), *figures, error)
+    known = in_service.manifest.get("judged")
+    if lift is None or not known or min(lift.judges, known["judges"]) < FEWEST_JUDGES:
+        return None
+    error = float(np.hypot(lift.error, known["error"]))
+    on = "each one's own slice"
+    return Comparison(in_service.version, on, lift.judges, lift.lift, known["lift"], error)
+
+
+def unseen_pairs(snapshot: GraphSnapshot, choice: Choice, in_service: Model) -> Ragged:
+    """Row b lists what judge b took that came after all the model in service has learned from."""
+    buyers = snapshot.buyers.select(buyer_id="id").with_row_index("buyer")
+    offers = snapshot.offers.select(offer_id="id").with_row_index("offer")
+    learned = in_service.manifest["data"].get("last_purchase_at")
+    first = snapshot.purchases.group_by(PAIR).agg(pl.col("at").min())
+    if learned is None:
+        later = first.head(0)
+    else:
+        later = first.filter(pl.col("at") > datetime.fromisoformat(learned))
+    found = later.join(buyers, on="buyer_id").join(offers, on="offer_id")
+    rows, columns = (found[name].to_numpy().astype(np.int64) for name in ("buyer", "offer"))
+    width = np.int64(len(snapshot.offers))
+    fresh = only_rows(choice.split.fresh, choice.judges)
+    owner = np.repeat(np.arange(len(fresh.ptr) - 1), np.diff(fresh.ptr))
+    kept = np.isin(owner * width + fresh.values, rows * width + columns)
+    return ragged_from_pairs(owner[kept], fresh.values[kept], len(snapshot.buyers))
+
+
+def only_rows(ragged: Ragged, chosen: NDArray[np.int64]) -> Ragged:
+    """The same with every row empty but the chosen ones."""
+    counts = np.diff(ragged.ptr)
+    stays = np.zeros(len(counts), dtype=bool)
+    stays[chosen] = True
+    ptr = np.concatenate([[0], np.cumsum(counts * stays)]).astype(np.int64)
+    return Ragged(ptr, ragged.values[np.repeat(stays, counts)])
+
+
+def _ndcg(
+    scorer: Scorer,
+    judges: NDArray[np.int64],
+    split: Split,
+    unseen: Ragged,
+    progress: Progress,
+) -> NDArray[np.float64]:
+    """NDCG@20 of each judge, ranking neither what it had nor what either model may have learned."""
+    bought, masked = rows_of(bought_rows(scorer.corpus), judges), []
+    for place, judge_row in enumerate(judges.tolist()):
+        seen = np.setdiff1d(split.fresh.row(judge_row), unseen.row(judge_row))
+        masked.append(np.concatenate([bought.row(place), seen]))
+    tops = []
+    with progress.task("Comparing with the model in service", len(judges)) as task:
+        for start in range(0, len(judges), BLOCK):
+            block = judges[start : start + BLOCK]
+            scores = served_scores(scorer, block)["offerpath"]
+            hidden = masked[start : start + BLOCK]
+            ptr = np.concatenate([[0], np.cumsum([len(row) for row in hidden])]).astype(np.int64)
+            tops.append(rank_top(scores, K, Ragged(ptr, np.concatenate(hidden))))
+            task.advance(len(block))
+    relevant = rows_of(unseen, judges)
+    return measure_top(np.concatenate(tops), relevant, K).ndcg
