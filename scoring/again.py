@@ -25,9 +25,6 @@ Times = NDArray[np.int64]
 
 DAY = 86_400_000_000.0
 LOG_2 = np.log(2.0)
-# The part of a purchase that a pair which was never bought counts for. The weight of the component
-# makes up for other choices: between .003 and .1 the order and the likelihood stay the same.
-SMALLEST = 0.01
 # How many purchases that are as many as ever are added to what an offer sold lately.
 PRIOR_PURCHASES = 1.0
 LIFT_LIMIT = 3.0
@@ -35,10 +32,16 @@ LIFT_LIMIT = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Fading:
-    """Half-lives in days: of a buyer's own purchases, of an offer's sales; None: never fades."""
+    """What is learned of buying again.
+
+    ``own_days`` and ``sales_days`` are half-lives in days, of a buyer's own purchases and of an
+    offer's sales, None when they never fade; ``unbought`` > 0 is the part of a purchase that a
+    pair which was never bought counts for.
+    """
 
     own_days: float | None = None
     sales_days: float | None = None
+    unbought: float = 0.1
 
 
 NEVER = Fading()
@@ -84,11 +87,11 @@ def again_of(
 ) -> Floats:
     """The component ``again`` (E,) that each piece of evidence (E,) gives to its own offer.
 
-    log(1 + faded count / SMALLEST), above 0 and unbounded; 0 for what is no purchase. A piece's
+    log(1 + faded count / unbought), above 0 and unbounded; 0 for what is no purchase. A piece's
     number reads nothing but the piece, so that taking the piece away takes it away whole.
     """
     left = faded_counts(counts, first_at, last_at, now, _or_never(fading.own_days))
-    again: Floats = np.where(kinds == PURCHASED, np.log1p(left / SMALLEST), 0.0)
+    again: Floats = np.where(kinds == PURCHASED, np.log1p(left / fading.unbought), 0.0)
     return again
 
 

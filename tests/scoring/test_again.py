@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from core.snapshot import GraphSnapshot
-from scoring.again import NEVER, SMALLEST, Fading, again_of, faded_count, latest, trend_of
+from scoring.again import NEVER, Fading, again_of, faded_count, latest, trend_of
 from scoring.corpus import KINDS, PURCHASED, BuyerColumns
 from scoring.corpus_building import build_corpus
 from tests.scoring.snapshots import random_snapshot
@@ -54,11 +54,13 @@ def test_only_purchases_speak_for_buying_again() -> None:
     kinds = np.arange(len(KINDS), dtype=np.int8)
     size = len(kinds)
     times = np.full(size, NOW - 30 * DAY)
-    again = again_of(kinds, np.full(size, 4, np.int32), times, times, NOW, Fading(own_days=30.0))
-    assert again[PURCHASED] == pytest.approx(np.log1p(2.0 / SMALLEST))
+    again = again_of(
+        kinds, np.full(size, 4, np.int32), times, times, NOW, Fading(30.0, unbought=0.5)
+    )
+    assert again[PURCHASED] == pytest.approx(np.log1p(2.0 / 0.5))
     assert not np.delete(again, PURCHASED).any()
     often = again_of(kinds, np.full(size, 4, np.int32), times, times, NOW, NEVER)
-    assert often[PURCHASED] == pytest.approx(np.log1p(4.0 / SMALLEST))
+    assert often[PURCHASED] == pytest.approx(np.log1p(4.0 / NEVER.unbought))
 
 
 def test_the_columns_count_between_first_and_last() -> None:
