@@ -90,9 +90,36 @@ def again_of(
     log(1 + faded count / unbought), above 0 and unbounded; 0 for what is no purchase. A piece's
     number reads nothing but the piece, so that taking the piece away takes it away whole.
     """
-    left = faded_counts(counts, first_at, last_at, now, _or_never(fading.own_days))
-    again: Floats = np.where(kinds == PURCHASED, np.log1p(left / fading.unbought), 0.0)
+    half_life = _or_never(fading.own_days)
+    again: Floats = _again_of(kinds, counts, first_at, last_at, now, half_life, fading.unbought)
     return again
+
+
+@njit(cache=True, nogil=True)
+def _again_of(
+    kinds: NDArray[np.int8],
+    counts: NDArray[np.int32],
+    first_at: Times,
+    last_at: Times,
+    now: int,
+    half_life: float,
+    unbought: float,
+) -> Floats:
+    # One piece at a time: a vectorised logarithm may round otherwise in another place of an array.
+    again = np.zeros(len(kinds), dtype=np.float64)
+    for e in range(len(kinds)):
+        if kinds[e] == PURCHASED:
+            left = faded_count(counts[e], first_at[e], last_at[e], now, half_life)
+            again[e] = np.log1p(left / unbought)
+    return again
+
+
+def faded_purchases(buyers: BuyerColumns, now: int, fading: Fading) -> Floats:
+    """(E,) what is left of each piece of evidence for its buyer; 0 for what is no purchase."""
+    half_life = _or_never(fading.own_days)
+    left = faded_counts(buyers.count, buyers.first_at, buyers.last_at, now, half_life)
+    bought: Floats = np.where(buyers.evidence_kind == PURCHASED, left, 0.0)
+    return bought
 
 
 def trend_of(buyers: BuyerColumns, offers: int, now: int, fading: Fading) -> Floats:
