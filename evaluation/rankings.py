@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from core.progress import Progress
 from evaluation.views import View, blocks, part
 from scoring.baselines import BlockScorer, ItemKnn, Popularity
+from scoring.components import COSINE, WALK
 from scoring.corpus import Corpus
-from scoring.kernels import COSINE, WALK
 from scoring.ragged import Ragged
 from scoring.scorer import Scorer
 from scoring.states import EMPTY_STATE, BuyerState, state_of

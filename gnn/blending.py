@@ -1,4 +1,8 @@
-"""The weights of the blend: fitted on what buyers took next, then calibrated to a probability."""
+"""How the components become one score: fitted on what buyers took next, then calibrated.
+
+Two forms are fitted, a weighted sum and the same with a small network beside it; which of them (or
+of the simple models) serves is chosen on buyers that neither was fitted on.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +10,80 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from torch import Tensor
 
 from core.progress import Progress
-from scoring.blend import COSINE_ONLY, POPULARITY_ONLY, WALK_ONLY, Blend
+from scoring.blend import COSINE_ONLY, POPULARITY_ONLY, SLIM_ONLY, WALK_ONLY, Blend
+from scoring.combination import Combination, logit_rows
+from scoring.components import (
+    COMPONENTS,
+    COSINE,
+    NEAR_5,
+    PER_BUYER,
+    POPULARITY,
+    SLIM_LOG,
+    WALK,
+)
 from scoring.corpus import PURCHASED
-from scoring.kernels import COMPONENTS, COSINE, WALK
 from scoring.metrics import measure_top, rank_top
 from scoring.ragged import Ragged
 from scoring.scorer import Scorer
 from scoring.states import state_of
 
 Floats = NDArray[np.float64]
-HARD = 200
+HARD = 300
 EASY = 200
 RIDGE = 1e-3
-SINGLES = {"walk": WALK_ONLY, "graphsage": COSINE_ONLY, "popularity": POPULARITY_ONLY}
+SINGLES = {
+    "walk": WALK_ONLY,
+    "slim": SLIM_ONLY,
+    "graphsage": COSINE_ONLY,
+    "popularity": POPULARITY_ONLY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """The small network: hidden units, passes over the buyers, buyers a step, Adam's rate."""
+
+    hidden: int = 24
+    epochs: int = 12
+    buyers_per_step: int = 64
+    learning_rate: float = 0.01
+    weight_decay: float = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Pairs of some buyers: components (P, 10), taken (P,), importance (P,), buyer number (P,).
+    """Pairs of some buyers: components (P, K) float32, taken (P,), importance (P,), buyer (P,).
 
-    A pair that stands for others it was drawn from weighs as many as it stands for.
+    A pair that stands for others it was drawn from weighs as many as it stands for. Pairs of one
+    buyer lie together; ``buyer`` counts from 0.
     """
 
-    phi: Floats
+    phi: NDArray[np.float32]
     taken: NDArray[np.bool_]
     importance: Floats
     buyer: NDArray[np.int64]
+
+    def joined(self, other: Examples) -> Examples:
+        """These and the others, whose buyers are numbered on."""
+        count = int(self.buyer.max(initial=-1)) + 1
+        return Examples(
+            np.concatenate([self.phi, other.phi]),
+            np.concatenate([self.taken, other.taken]),
+            np.concatenate([self.importance, other.importance]),
+            np.concatenate([self.buyer, other.buyer + count]),
+        )
 
 
 def candidate_components(
     scorer: Scorer, buyers: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int32], Floats]]:
-    """For each buyer: the offers it has not bought (n,) and their components (n, 10)."""
+    """For each buyer: the offers it has not bought (n,) and their components (n, K)."""
     b = scorer.corpus.buyers
     for buyer in buyers.tolist():
         state = state_of(scorer.corpus, buyer)
@@ -62,23 +104,30 @@ def gather_examples(
 ) -> Examples:
     """What each buyer took of what it could, beside the likeliest and some others it did not."""
     parts = []
-    with progress.task("Fitting the blend", len(buyers)) as task:
+    with progress.task("Gathering examples", len(buyers)) as task:
         for number, (offers, phi) in enumerate(candidate_components(scorer, buyers)):
             taken = np.isin(offers, fresh.row(int(buyers[number])))
             kept, importance = _sampled(phi, taken, random)
-            parts.append((phi[kept], taken[kept], importance, np.full(len(kept), number)))
+            rows = phi[kept].astype(np.float32)
+            parts.append((rows, taken[kept], importance, np.full(len(kept), number)))
             task.advance()
-    phi, taken, importance, buyer = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Examples(phi, taken, importance, buyer)
+    columns = list(zip(*parts, strict=True))
+    return Examples(
+        np.concatenate(columns[0]),
+        np.concatenate(columns[1]),
+        np.concatenate(columns[2]),
+        np.concatenate(columns[3]),
+    )
 
 
-def fit_blend(examples: Examples) -> Blend:
+def fit_weights(examples: Examples) -> Blend:
     """Weights >= 0 by a listwise softmax over each buyer's offers, calibrated after.
 
     The loss is the mean over buyers of the mean over what they took of ``-log softmax``, each
     offer weighted as many as it stands for, with a small ridge on standardised components.
     """
-    spread = examples.phi.std(axis=0)
+    spread = examples.phi.std(axis=0, dtype=np.float64)
+    spread[list(PER_BUYER)] = 0.0
     usable = spread > 1e-9
     scaled = examples.phi[:, usable] / spread[usable]
     count = int(examples.buyer.max(initial=-1)) + 1
@@ -102,14 +151,90 @@ def fit_blend(examples: Examples) -> Blend:
 
     start = np.full(int(usable.sum()), 0.1)
     found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(start))
-    weights = np.zeros(len(COMPONENTS))
-    weights[usable] = found.x / spread[usable]
-    return calibrated(Blend(weights, 0.0), examples)
+    weights = dict.fromkeys(COMPONENTS, 0.0)
+    names = np.array(COMPONENTS)[usable]
+    weights |= dict(zip(names.tolist(), (found.x / spread[usable]).tolist(), strict=True))
+    return calibrated(Blend.of(weights, 0.0), examples)
+
+
+def fit_network(
+    examples: Examples, seed: int, progress: Progress, settings: NetworkSettings | None = None
+) -> Blend:
+    """A weighted sum and a layer of hidden units by the same listwise softmax, calibrated after."""
+    settings = settings or NetworkSettings()
+    phi = torch.from_numpy(examples.phi)
+    mean, spread = phi.double().mean(0), phi.double().std(0)
+    usable = spread > 1e-6
+    safe = torch.where(usable, spread, torch.ones_like(spread))
+    scaled = ((phi - mean.float()) / safe.float()) * usable
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        linear, inner = torch.nn.Linear(len(safe), 1), torch.nn.Linear(len(safe), settings.hidden)
+        outer = torch.nn.Linear(settings.hidden, 1, bias=False)
+        _descend(scaled, examples, (linear, inner, outer), settings, progress)
+    with torch.no_grad():
+        weights = linear.weight[0].double() * usable / safe
+        into = (inner.weight.double() * usable / safe).T
+        network = Combination(
+            weights.numpy(),
+            float(linear.bias[0]) - float(weights @ mean),
+            np.ascontiguousarray(into.numpy()),
+            (inner.bias.double() - mean @ into).numpy(),
+            outer.weight[0].double().numpy(),
+        )
+    return calibrated(Blend(network), examples)
+
+
+def _descend(
+    scaled: Tensor,
+    examples: Examples,
+    layers: tuple[torch.nn.Linear, torch.nn.Linear, torch.nn.Linear],
+    settings: NetworkSettings,
+    progress: Progress,
+) -> None:
+    linear, inner, outer = layers
+    count = int(examples.buyer.max(initial=-1)) + 1
+    ends = np.searchsorted(examples.buyer, np.arange(count + 1))
+    taken = torch.from_numpy(examples.taken.astype(np.float32))
+    offset = torch.from_numpy(np.log(examples.importance).astype(np.float32))
+    takes = np.bincount(examples.buyer, weights=examples.taken, minlength=count)
+    useful = torch.from_numpy(np.flatnonzero(takes))
+    optimiser = torch.optim.Adam(
+        [p for layer in layers for p in layer.parameters()],
+        lr=settings.learning_rate, weight_decay=settings.weight_decay,
+    )  # fmt: skip
+    steps = max(1, settings.epochs * (-(-len(useful) // settings.buyers_per_step)))
+    fading = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    with progress.task("Fitting the blend", settings.epochs) as task:
+        for _ in range(settings.epochs):
+            order = useful[torch.randperm(len(useful))]
+            for chosen in torch.split(order, settings.buyers_per_step):
+                spans = [np.arange(ends[b], ends[b + 1]) for b in chosen.tolist()]
+                rows = torch.from_numpy(np.concatenate(spans))
+                number = torch.from_numpy(np.repeat(np.arange(len(spans)), [len(s) for s in spans]))
+                x = scaled[rows]
+                logits = (linear(x) + outer(inner(x).relu()))[:, 0]
+                loss = _listwise(logits, offset[rows], taken[rows], number, len(spans))
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]  # torch's
+                optimiser.step()
+                fading.step()
+            task.advance()
+
+
+def _listwise(logits: Tensor, offset: Tensor, taken: Tensor, number: Tensor, count: int) -> Tensor:
+    """Mean over buyers of the mean over what they took of -log softmax."""
+    shifted = logits + offset
+    peak = torch.full((count,), -torch.inf).scatter_reduce(0, number, shifted.detach(), "amax")
+    total = torch.zeros(count).index_add(0, number, (shifted - peak[number]).exp())
+    per_pair = (peak + total.log())[number] - logits
+    takes = torch.zeros(count).index_add(0, number, taken)
+    return (per_pair * taken / takes[number]).sum() / count
 
 
 def calibrated(blend: Blend, examples: Examples) -> Blend:
     """The same order, scaled and shifted so that the score is the probability of taking (Platt)."""
-    logits = examples.phi @ blend.weights
+    logits = logit_rows(examples.phi.astype(np.float64), blend.combination)
     centre, spread = float(logits.mean()), float(max(logits.std(), 1e-9))
     scaled = (logits - centre) / spread
     importance = examples.importance / examples.importance.sum()
@@ -130,7 +255,7 @@ def calibrated(blend: Blend, examples: Examples) -> Blend:
         bounds=[(1e-2, None), (None, None)],
     )  # fmt: skip
     slope = float(found.x[0]) / spread
-    return Blend(blend.weights * slope, float(found.x[1]) - slope * centre, calibrated=True)
+    return blend.rescaled(slope, float(found.x[1]) - slope * centre)
 
 
 def ndcg_of_blends(
@@ -149,7 +274,7 @@ def ndcg_of_blends(
             wanted = fresh.row(buyer)
             relevant = Ragged(np.array([0, len(wanted)]), wanted)
             for name, blend in blends.items():
-                top = rank_top((phi @ blend.weights)[None, :], 20)
+                top = rank_top(logit_rows(phi, blend.combination)[None, :], 20)
                 shown = np.where(top >= 0, offers[top], -1).astype(np.int32)
                 totals[name] += measure_top(shown, relevant, 20).means()["ndcg"]
             task.advance()
@@ -161,7 +286,10 @@ def _sampled(
 ) -> tuple[NDArray[np.int64], Floats]:
     if len(phi) <= 2 * (HARD + EASY):
         return np.arange(len(phi)), np.ones(len(phi))
-    rough = phi[:, WALK] + 5.0 * phi[:, COSINE]
+    rough = (
+        phi[:, WALK] + phi[:, SLIM_LOG] + 5.0 * phi[:, COSINE]
+        + 0.5 * phi[:, NEAR_5] + phi[:, POPULARITY]
+    )  # fmt: skip
     hard = np.zeros(len(phi), dtype=bool)
     hard[np.argpartition(-rough, HARD)[:HARD]] = True
     others = np.flatnonzero(~hard & ~taken)

@@ -33,7 +33,7 @@ class Schedule:
     """
 
     epochs: int = 20
-    fewest_steps: int = 10
+    fewest_steps: int = 20
     patience: int = 4
 
     def steps_an_epoch(self, graph: TrainingGraph, recipe: Recipe) -> int:
@@ -121,7 +121,7 @@ def fit(
             loss = 0.0
             for step in range(run.epoch * every, (run.epoch + 1) * every):
                 fade = 0.5 * (1 + cos(pi * step / (schedule.epochs * every)))
-                loss += run.advance(recipe.learning_rate * fade) / every
+                loss += run.advance(fade) / every
                 task.advance()
             run.epoch += 1
             if validate:
@@ -169,14 +169,17 @@ class _Run:
         )
         self.model = OfferSage(graph, start, relu=recipe.relu).to(device)
         self.on_device = moved(graph, device)
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate)
+        self.rates = (recipe.identity_rate, recipe.learning_rate)
+        others = [rows for name, rows in self.model.named_parameters() if name != "identity"]
+        groups = ([self.model.identity], others)
+        self.optimiser = torch.optim.Adam([{"params": group} for group in groups])
         if kept:
             self._take_up(kept)
 
-    def advance(self, rate: float) -> float:
-        """One step; its loss."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+    def advance(self, fade: float) -> float:
+        """One step at ``fade`` of the recipe's rates; its loss."""
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * fade
         self.optimiser.zero_grad(set_to_none=True)
         step = moved(draw_step(self.graph, self.recipe, self.random), self.device)
         loss = loss_of(self.model(self.on_device, step.messages), step, self.recipe)

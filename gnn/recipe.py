@@ -29,9 +29,10 @@ class Recipe:
     """What is varied; figures of matching.md unless measured better (docs/model.md)."""
 
     dimension: int = 64
-    temperature: float = 0.12
+    temperature: float = 0.1
     learning_rate: float = 0.003
-    buyers_per_step: int = 1024
+    identity_rate: float = 0.02
+    buyers_per_step: int = 4096
     negatives: int = 2048
     hidden_share: float = 0.5
     identity_dropout: float = 0.3

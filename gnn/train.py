@@ -5,37 +5,34 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
-from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.progress import SILENT, Progress
 from core.snapshot import GraphSnapshot
-from gnn.blending import SINGLES, calibrated, fit_blend, gather_examples, ndcg_of_blends
-from gnn.checkpoints import Journal, Stage, State
+from gnn.checkpoints import Journal, Stage
+from gnn.choosing import Chosen, decide, with_links
 from gnn.devices import device_named
 from gnn.export import feature_arrays, manifest_of, tower_arrays
 from gnn.fitting import Fitted, Schedule, fit
 from gnn.graph import build_graph
 from gnn.provenance import fingerprint_of, versions
 from gnn.recipe import Recipe
-from gnn.split import Split, split_snapshot
+from gnn.split import split_snapshot
 from gnn.validation import Choice, Validation, given_split, testers_of
-from gnn.walk_tuning import tune_walk
-from scoring.artifact import Model, publish_model
-from scoring.blend import UNTRAINED, Blend
-from scoring.corpus import Corpus
+from gnn.walk_tuning import slim_problem
+from scoring.artifact import SLIM_ARRAYS, Model, publish_model
 from scoring.corpus_building import build_corpus
 from scoring.offer_features import fit_features
-from scoring.scorer import Scorer, build_scorer
-from scoring.walk import WalkSettings
+from scoring.rows import OfferRows
 
 # With fewer buyers to validate on, figures are noise: nothing is tuned or stopped by them.
 FEWEST_TESTERS = 20
+# Buyers that each look of early stopping asks.
+MOST_WATCHED = 1000
 Curve = tuple[tuple[int, float, float], ...]
 
 
@@ -84,44 +81,6 @@ class TrainedModel:
     choice: Choice | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """What the validation slice decided; ``judged`` is the blend that the judges saw."""
-
-    epochs: int
-    walk: WalkSettings
-    blend: Blend
-    judged: Blend
-    served: str
-    validation: dict[str, float]
-
-    def entries(self, *, judged: bool = False) -> dict[str, Any]:
-        """The manifest's entries that a scorer is built by."""
-        blend = self.judged if judged else self.blend
-        return {
-            "served": self.served,
-            "walk": asdict(self.walk),
-            "blend": {"weights": blend.as_mapping(), "bias": blend.bias},
-        }
-
-    def as_state(self) -> State:
-        """All of it as plain values."""
-        return {
-            "epochs": self.epochs,
-            "walk": asdict(self.walk),
-            "blends": [(b.as_mapping(), b.bias, b.calibrated) for b in (self.blend, self.judged)],
-            "served": self.served,
-            "validation": self.validation,
-        }
-
-    @classmethod
-    def of_state(cls, kept: State) -> _Chosen:
-        """What ``as_state`` was made of."""
-        blend, judged = (Blend.of(w, b, calibrated=c) for w, b, c in kept["blends"])
-        walk = WalkSettings(**kept["walk"])
-        return cls(kept["epochs"], walk, blend, judged, kept["served"], kept["validation"])
-
-
 def train(
     snapshot: GraphSnapshot,
     settings: TrainSettings | None = None,
@@ -156,6 +115,8 @@ def train(
     session = _Session(settings, progress, device_named(settings.device), journal)
     chosen, choice, curve = _choose(snapshot, session, labels[0], validation)
     fitted, model = _fit_model(snapshot, session, "final", labels[1], stop_at=chosen.epochs)
+    problem = slim_problem(build_corpus(snapshot), chosen.walk)
+    model = with_links(model, problem.solve(chosen.slim.ridge, settings.threads, progress))
     manifest = model.manifest | chosen.entries() | {
         "metrics": {"validation": chosen.validation, "epochs": fitted.epochs},
         "curve": [list(point) for point in curve],
@@ -189,7 +150,7 @@ class _Session:
 
 def _choose(
     snapshot: GraphSnapshot, session: _Session, label: str, validation: pl.DataFrame | None
-) -> tuple[_Chosen, Choice | None, Curve]:
+) -> tuple[Chosen, Choice | None, Curve]:
     settings = session.settings
     if validation is None:
         share, seed = settings.validation_share, settings.seed
@@ -199,63 +160,26 @@ def _choose(
     corpus = build_corpus(split.known)
     testers = testers_of(split, corpus, settings.seed)
     if len(testers) < FEWEST_TESTERS:
-        blend = Blend.of(UNTRAINED.as_mapping() | {"cosine": 5.0}, UNTRAINED.bias)
-        epochs = settings.epochs // 2
-        return _Chosen(epochs, WalkSettings(), blend, blend, "offerpath", {}), None, ()
-    watch = Validation(corpus, split, testers)
-    fitted, model = _fit_model(split.known, session, "choosing", label, watch=watch)
+        return Chosen.by_default(settings.epochs // 2), None, ()
     testers = np.random.default_rng(settings.seed).permutation(testers)
+    watch = Validation(corpus, split, np.sort(testers[:MOST_WATCHED]))
+    fitted, model = _fit_model(split.known, session, "choosing", label, watch=watch)
     stage = session.stage("chosen")
     kept = stage.load() if stage else None
     if kept:
-        chosen = _Chosen.of_state(kept)
+        chosen = Chosen.of_state(kept["chosen"])
+        links = OfferRows(*(np.asarray(kept[name]) for name in SLIM_ARRAYS))
     else:
-        chosen = _decide(corpus, model, testers, split, session, fitted.epochs)
+        chosen, links = decide(
+            corpus, model, testers, split, epochs=fitted.epochs, seed=settings.seed,
+            threads=settings.threads, progress=session.progress,
+        )  # fmt: skip
         if stage:
-            stage.keep(chosen.as_state(), "Choosing: done")
+            state = dict(zip(SLIM_ARRAYS, map(torch.from_numpy, links), strict=True))
+            stage.keep({"chosen": chosen.as_state()} | state, "Choosing: done")
+    model = with_links(model, links)
     model = replace(model, manifest=model.manifest | chosen.entries(judged=True))
     return chosen, Choice(split, model, np.sort(testers[len(testers) // 2 :])), fitted.curve
-
-
-def _decide(
-    corpus: Corpus,
-    model: Model,
-    testers: NDArray[np.int64],
-    split: Split,
-    session: _Session,
-    epochs: int,
-) -> _Chosen:
-    walk, _ = tune_walk(corpus, np.sort(testers), split.fresh, session.progress)
-    scorer = build_scorer(corpus, model, blend=UNTRAINED, walk=walk)
-    blend, judged, served, figures = _fit_choice(
-        scorer, testers, split, session.settings.seed, session.progress
-    )
-    return _Chosen(epochs, walk, blend, judged, served, figures)
-
-
-def _fit_choice(
-    scorer: Scorer,
-    testers: NDArray[np.int64],
-    split: Split,
-    seed: int,
-    progress: Progress,
-) -> tuple[Blend, Blend, str, dict[str, float]]:
-    """Fit the blend on the first half of the testers, compare on the other (the judges).
-
-    Returns the winner fitted on all of them, the winner as fitted on the first half, its name, and
-    the NDCG@20 of each by name.
-    """
-    random = np.random.default_rng(seed)
-    half = len(testers) // 2
-    first = gather_examples(scorer, testers[:half], split.fresh, random, progress)
-    blends = {"offerpath": fit_blend(first)} | SINGLES
-    figures = ndcg_of_blends(scorer, testers[half:], split.fresh, blends, progress)
-    served = max(figures, key=lambda name: figures[name])
-    every = gather_examples(scorer, testers, split.fresh, random, progress)
-    if served == "offerpath":
-        return fit_blend(every), blends[served], served, figures
-    single = SINGLES[served]
-    return calibrated(single, every), calibrated(single, first), served, figures
 
 
 def _fit_model(

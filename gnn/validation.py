@@ -19,7 +19,9 @@ from scoring.corpus import Corpus
 from scoring.metrics import measure_top, rank_top
 from scoring.ragged import ragged_from_pairs
 
-MOST_TESTERS = 1000
+MOST_TESTERS = 4000
+# Scores that may be made to choose by: with many offers fewer buyers are asked.
+MOST_SCORES = 200_000_000
 # Testers ranked at once: what bounds the memory.
 BLOCK = 128
 
@@ -89,9 +91,13 @@ def given_split(snapshot: GraphSnapshot, validation: pl.DataFrame) -> Split:
 
 
 def testers_of(split: Split, corpus: Corpus, seed: int) -> NDArray[np.int64]:
-    """Rows of at most MOST_TESTERS buyers with held-out purchases; none where nothing is known."""
+    """Rows of buyers with held-out purchases, no more than is told apart by; none where nothing is.
+
+    At most MOST_TESTERS, and fewer where MOST_SCORES would be passed.
+    """
     testers = split.testers
-    if len(testers) > MOST_TESTERS:
+    most = max(min(MOST_TESTERS, MOST_SCORES // max(len(corpus.offers), 1)), 200)
+    if len(testers) > most:
         random = np.random.default_rng(seed)
-        testers = np.sort(random.choice(testers, MOST_TESTERS, replace=False))
+        testers = np.sort(random.choice(testers, most, replace=False))
     return testers if len(corpus.buyers.offer) else testers[:0]

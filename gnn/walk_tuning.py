@@ -1,4 +1,4 @@
-"""The walk's exponents, tuned for the data at hand on a validation slice."""
+"""The walk's exponents and the ridge of the learned links, tuned on a validation slice."""
 
 from __future__ import annotations
 
@@ -10,18 +10,48 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from core.progress import Progress
+from gnn.slim import SlimProblem, SlimSettings
 from scoring.corpus import Corpus
 from scoring.metrics import measure_top, rank_top
 from scoring.ragged import Ragged, ragged_from_pairs
+from scoring.rows import OfferRows
 from scoring.states import WEIGHT_OF_KIND
 from scoring.walk import WalkSettings, purchased_pairs, walk_rows
 
-# Tried in turn, each with the best of those before it.
+# Tried in turn, each with the best of those before it. ItemKNN's cosine (.5, 0, .5) and RP3beta
+# (beta, 1, 1) lie within.
 GRID: tuple[tuple[str, Sequence[float]], ...] = (
-    ("offer_discount", (0.15, 0.3, 0.45, 0.6, 0.8)),
-    ("buyer_discount", (0.3, 0.6, 0.9, 1.2)),
-    ("evidence_discount", (0.2, 0.4, 0.7)),
+    ("offer_discount", (0.15, 0.3, 0.5, 0.8)),
+    ("buyer_discount", (0.0, 0.3, 0.6, 0.9, 1.2)),
+    ("evidence_discount", (0.2, 0.4, 0.7, 1.0)),
+    ("offer_discount", (0.0, 0.2, 0.3, 0.4, 0.65)),
 )
+RIDGES = (5.0, 20.0, 80.0)
+# Buyers that are asked: more take longer and tell little more of so few settings.
+MOST_ASKED = 2000
+BLOCK = 128
+
+
+class LinkJudge:
+    """NDCG@20 of links between offers alone, over some buyers of a corpus."""
+
+    def __init__(self, corpus: Corpus, buyers: NDArray[np.int64], fresh: Ragged) -> None:
+        """``fresh`` row b lists what buyer b (of all) took later; the first buyers are asked."""
+        buyers = np.sort(buyers[:MOST_ASKED])
+        self.relevant = rows_of(fresh, buyers)
+        self.masked = rows_of(bought_rows(corpus), buyers)
+        self.evidence = _evidence(corpus, buyers)
+
+    def __call__(self, rows: OfferRows) -> float:
+        """The figure of these links."""
+        count = len(rows.ptr) - 1
+        links = sp.csr_array((rows.weight, rows.offer, rows.ptr), shape=(count, count))
+        tops = []
+        for start in range(0, self.evidence.shape[0], BLOCK):
+            chosen = np.arange(start, min(start + BLOCK, self.evidence.shape[0]))
+            scores = np.asarray((self.evidence[chosen] @ links).todense())
+            tops.append(rank_top(scores, 20, rows_of(self.masked, chosen)))
+        return measure_top(np.concatenate(tops), self.relevant, 20).means()["ndcg"]
 
 
 def tune_walk(
@@ -31,20 +61,14 @@ def tune_walk(
 
     ``fresh`` row b lists what buyer b (of all) took later. Ties keep the earlier setting.
     """
-    relevant = rows_of(fresh, buyers)
-    masked = rows_of(bought_rows(corpus), buyers)
-    evidence = _evidence(corpus, buyers)
+    judge = LinkJudge(corpus, buyers, fresh)
     pairs = purchased_pairs(corpus.buyers)
     shape = (len(corpus.buyers), len(corpus.offers))
     tried: dict[WalkSettings, float] = {}
 
     def figure(settings: WalkSettings) -> float:
         if settings not in tried:
-            rows = walk_rows(*pairs, shape, settings)
-            walk = sp.csr_array((rows.weight, rows.offer, rows.ptr), shape=(shape[1], shape[1]))
-            scores = np.asarray((evidence @ walk).todense())
-            found = measure_top(rank_top(scores, 20, masked), relevant, 20)
-            tried[settings] = found.means()["ndcg"]
+            tried[settings] = judge(walk_rows(*pairs, shape, settings))
         return tried[settings]
 
     best = WalkSettings()
@@ -57,6 +81,34 @@ def tune_walk(
                 task.advance()
                 task.note(f"NDCG@20 {figure(best):.4f}")
     return best, figure(best)
+
+
+def tune_slim(
+    corpus: Corpus,
+    walk: WalkSettings,
+    buyers: NDArray[np.int64],
+    fresh: Ragged,
+    threads: int,
+    progress: Progress,
+) -> tuple[SlimSettings, OfferRows]:
+    """The best of RIDGES by NDCG@20 for these buyers, and its links."""
+    judge = LinkJudge(corpus, buyers, fresh)
+    problem = slim_problem(corpus, walk)
+    found: dict[float, OfferRows] = {}
+    figures: dict[float, float] = {}
+    for ridge in RIDGES:
+        found[ridge] = problem.solve(ridge, threads, progress, f"Linking offers, ridge {ridge:g}")
+        figures[ridge] = judge(found[ridge])
+    best = max(RIDGES, key=lambda ridge: figures[ridge])
+    return SlimSettings(ridge=best), found[best]
+
+
+def slim_problem(corpus: Corpus, walk: WalkSettings) -> SlimProblem:
+    """The regressions of a corpus, over the offers that this walk finds near."""
+    pairs = purchased_pairs(corpus.buyers)
+    shape = (len(corpus.buyers), len(corpus.offers))
+    rows = walk_rows(*pairs, shape, walk)
+    return SlimProblem(*pairs, shape, rows, SlimSettings().neighbours)
 
 
 def bought_rows(corpus: Corpus) -> Ragged:

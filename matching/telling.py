@@ -28,7 +28,7 @@ from matching.paths import (
     vendor_path,
 )
 from matching.state import MatcherState, Rows
-from scoring import kernels
+from scoring import components
 from scoring.corpus import KINDS, PURCHASED
 from scoring.effects import Effect, Mask
 from scoring.scorer import Reading
@@ -63,7 +63,7 @@ class Teller:
     def popular(self, everything: Effect, offer: int) -> Explanation:
         """What is left when nothing personal carries the score; ``everything`` is masked in it."""
         others = self._others_who_bought(offer)
-        by_kind = everything.carrier == kernels.KIND_POPULARITY and self.buyer.kind >= 0
+        by_kind = everything.carrier == components.KIND_POPULARITY and self.buyer.kind >= 0
         kind = self.state.corpus.kinds[self.buyer.kind] if by_kind else None
         target = offer_element(self.state, offer)
         path = (buyers_element(len(others)), BOUGHT, target) if len(others) else (target,)
@@ -77,13 +77,13 @@ class Teller:
         if source == offer:
             return ExplanationKind.SIMILAR, sentences.again(deed), dealing
         told: Told | None = None
-        if effect.carrier == kernels.WALK:
+        if effect.carrier == components.WALK:
             told = self._peers(dealing, source, deed, offer)
-        elif effect.carrier == kernels.CATEGORY:
+        elif effect.carrier == components.CATEGORY:
             told = self._category(dealing, source, deed, offer)
-        elif effect.carrier == kernels.VENDOR:
+        elif effect.carrier == components.VENDOR:
             told = self._same_vendor(dealing, source, deed, offer)
-        elif effect.carrier == kernels.PRICE:
+        elif effect.carrier == components.PRICE:
             told = self._price_like(dealing, source, deed, offer)
         if told is not None:
             return told
@@ -171,7 +171,7 @@ class Teller:
 
     def _place(self, effect: Effect, offer: int) -> Told:
         start, target = buyer_element(self.buyer_id), offer_element(self.state, offer)
-        if effect.carrier == kernels.PLACE:
+        if effect.carrier == components.PLACE:
             end: Path = (target,)
             if self.state.corpus.offers.inherits_place[offer]:
                 vendor = int(self.state.corpus.offers.vendor[offer])

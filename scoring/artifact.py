@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from core.errors import DamagedError
 from core.published import current_folder, publish_folder, read_manifest
 
-FORMAT = 1
+FORMAT = 2
+SLIM_ARRAYS = ("slim_ptr", "slim_offer", "slim_weight")
 TOWER_SHAPES: dict[str, str] = {
     "offer_z": "Nd",
     "offer_p1": "Nd",
@@ -39,14 +40,15 @@ class Model:
     """A trained model.
 
     ``arrays`` holds those of TOWER_SHAPES (N offers, d dimensions, K kinds + 1, C countries + 1,
-    L = 3; float32) and the encoder's; ``manifest`` holds ``version``, ``kinds``, ``countries``,
-    ``activation``, ``blend`` (weights by component, bias), ``walk`` (its exponents), ``metrics``,
-    ``served``, ``settings`` and ``data``.
+    L = 3; float32), the encoder's, and the learned links between offers (scoring.rows.OfferRows)
+    as SLIM_ARRAYS; ``manifest`` holds ``version``, ``kinds``, ``countries``, ``activation``,
+    ``blend`` (see Blend.as_mapping), ``walk`` (its exponents), ``slim``, ``metrics``, ``served``,
+    ``settings`` and ``data``.
     """
 
     version: str
     offer_ids: list[str]
-    arrays: dict[str, NDArray[np.float32]]
+    arrays: dict[str, NDArray[Any]]
     manifest: dict[str, Any]
 
 
@@ -89,6 +91,7 @@ def load_model_folder(folder: Path) -> Model:
 
 
 def _check_shapes(model: Model, folder: Path) -> None:
+    _check_slim(model, folder)
     sizes = {"N": len(model.offer_ids), "L": 3}
     for name, shape in TOWER_SHAPES.items():
         array = model.arrays.get(name)
@@ -103,3 +106,14 @@ def _check_shapes(model: Model, folder: Path) -> None:
                 f"{folder}: {name} has shape {array.shape} or values that are not numbers.",
                 mend="Train again.",
             )
+
+
+def _check_slim(model: Model, folder: Path) -> None:
+    parts = [model.arrays.get(name) for name in SLIM_ARRAYS]
+    ptr, offer, weight = parts
+    if ptr is None or offer is None or weight is None:
+        raise DamagedError(f"{folder} lacks the links between offers.", mend="Train again.")
+    count = len(model.offer_ids)
+    fits = len(ptr) == count + 1 and ptr[0] == 0 and ptr[-1] == len(offer) == len(weight)
+    if not fits or (np.diff(ptr) < 0).any() or ((offer < 0) | (offer >= count)).any():
+        raise DamagedError(f"{folder}: the links between offers do not fit.", mend="Train again.")

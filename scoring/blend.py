@@ -1,44 +1,94 @@
-"""How the ten components become one score: weights, a bias, and what they mean untrained."""
+"""How the components become one score: weights, a small network, and what they mean untrained."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DamagedError
-from scoring.kernels import COMPONENTS
+from scoring.combination import Combination
+from scoring.components import COMPONENTS
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Blend:
-    """score = logistic(weights . components + bias); weights (10,) in the order of COMPONENTS."""
+    """A Combination, and whether its score is a probability (``calibrated``) or only an order."""
 
-    weights: NDArray[np.float64]
-    bias: float
+    combination: Combination
     calibrated: bool = False
 
     @classmethod
     def of(cls, weights: Mapping[str, float], bias: float, *, calibrated: bool = False) -> Blend:
-        """A blend from weights by component name; those not named are 0.
+        """A weighted sum from weights by component name; those not named are 0.
 
         Raises:
             DamagedError: for a name that is no component.
         """
-        unknown = set(weights) - set(COMPONENTS)
-        if unknown:
-            raise DamagedError(
-                f"The model weighs unknown components: {', '.join(sorted(unknown))}.",
-                mend="It was trained by another version; train again.",
-            )
+        _refuse_unknown(weights)
         values = np.array([float(weights.get(name, 0.0)) for name in COMPONENTS])
-        return cls(values, float(bias), calibrated)
+        none = np.zeros(0)
+        inner = np.zeros((len(COMPONENTS), 0))
+        return cls(Combination(values, float(bias), inner, none, none), calibrated)
 
-    def as_mapping(self) -> dict[str, float]:
-        """The weights by component name."""
-        return {name: float(w) for name, w in zip(COMPONENTS, self.weights, strict=True)}
+    @classmethod
+    def from_mapping(cls, kept: Mapping[str, Any]) -> Blend:
+        """A blend from what ``as_mapping`` made.
+
+        Raises:
+            DamagedError: when a part is missing or has a name that is no component.
+        """
+        try:
+            plain = cls.of(kept["weights"], kept["bias"], calibrated=kept["calibrated"])
+            _refuse_unknown(kept["inner"])
+            size = len(kept["outer"])
+            rows = [kept["inner"].get(name, [0.0] * size) for name in COMPONENTS]
+            network = plain.combination._replace(
+                inner=np.array(rows, dtype=np.float64).reshape(len(COMPONENTS), size),
+                inner_bias=np.array(kept["inner_bias"], dtype=np.float64),
+                outer=np.array(kept["outer"], dtype=np.float64),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedError(
+                f"The model's blend is incomplete: {error}.", mend="Train again: offerpath train."
+            ) from error
+        return cls(network, plain.calibrated)
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Plain values: ``weights`` and ``inner`` by component name, the rest as lists."""
+        by = self.combination
+        return {
+            "weights": {n: float(w) for n, w in zip(COMPONENTS, by.weights, strict=True)},
+            "bias": by.bias,
+            "inner": {n: row.tolist() for n, row in zip(COMPONENTS, by.inner, strict=True)},
+            "inner_bias": by.inner_bias.tolist(),
+            "outer": by.outer.tolist(),
+            "calibrated": self.calibrated,
+        }
+
+    def rescaled(self, slope: float, shift: float) -> Blend:
+        """The same order with log odds ``slope * logit + shift``, calibrated; slope > 0."""
+        by = self.combination
+        return Blend(
+            by._replace(
+                weights=by.weights * slope, bias=by.bias * slope + shift, outer=by.outer * slope
+            ),
+            calibrated=True,
+        )
+
+
+def _refuse_unknown(names: Mapping[str, Any]) -> None:
+    unknown = set(names) - set(COMPONENTS)
+    if unknown:
+        raise DamagedError(
+            f"The model weighs unknown components: {', '.join(sorted(unknown))}.",
+            mend="It was trained by another version; train again.",
+        )
 
 
 # What serves a graph without a trained model: the walk leads, attributes and popularity fill in.
@@ -54,9 +104,11 @@ UNTRAINED = Blend.of(
         "local_popularity": 0.5,
         "popularity": 1.0,
         "kind_popularity": 0.5,
+        "again": 1.0,
     },
     bias=-5.0,
 )
 POPULARITY_ONLY = Blend.of({"popularity": 1.0}, bias=-5.0)
 WALK_ONLY = Blend.of({"walk": 1.0}, bias=-5.0)
+SLIM_ONLY = Blend.of({"slim": 20.0}, bias=-5.0)
 COSINE_ONLY = Blend.of({"cosine": 5.0}, bias=-5.0)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.again import NEVER, Fading, latest, trend_of
 from scoring.corpus import Corpus
-from scoring.walk import WalkRows, WalkSettings, extended, purchased_pairs, walk_rows
+from scoring.rows import OfferRows, extended
+from scoring.walk import WalkSettings, purchased_pairs, walk_rows
 
 # How many buyer-offer pairs of the general mix are added to a country's or kind's own.
 PRIOR_PAIRS = 20.0
@@ -21,15 +23,21 @@ class Constants:
 
     popularity (N,) in [0, 1]: log share of buyers; local (countries + 1, N) and by_kind (kinds + 1,
     N): log of how many times more popular than everywhere, row 0 (unknown) is 0; degree (N,):
-    distinct buyers; category_weight (C,) in [0, 1]: rarer categories say more.
+    distinct buyers; category_weight (C,) in [0, 1]: rarer categories say more. ``scale`` is the
+    median weight of the walk's ``rows``. trend (N,): log of how many times more is sold lately than
+    usual; purchases fade by ``fading`` up to ``now``, in microseconds.
     """
 
-    rows: WalkRows
+    rows: OfferRows
+    scale: float
     degree: NDArray[np.int64]
     popularity: NDArray[np.float64]
     local: NDArray[np.float32]
     by_kind: NDArray[np.float32]
     category_weight: NDArray[np.float64]
+    trend: NDArray[np.float64]
+    now: int
+    fading: Fading
 
     def for_offers(self, count: int) -> Constants:
         """The same for a corpus that has grown to ``count`` offers: nobody bought the new ones."""
@@ -41,6 +49,7 @@ class Constants:
             rows=extended(self.rows, count),
             degree=np.pad(self.degree, (0, missing)),
             popularity=np.pad(self.popularity, (0, missing)),
+            trend=np.pad(self.trend, (0, missing)),
             local=np.pad(self.local, ((0, 0), (0, missing))),
             by_kind=np.pad(self.by_kind, ((0, 0), (0, missing))),
         )
@@ -52,7 +61,7 @@ class Constants:
         return replace(self, category_weight=weight) if missing else self
 
 
-def constants_of(corpus: Corpus, walk: WalkSettings) -> Constants:
+def constants_of(corpus: Corpus, walk: WalkSettings, fading: Fading = NEVER) -> Constants:
     """Count and walk the whole corpus once."""
     buyer, offer = purchased_pairs(corpus.buyers)
     offers = len(corpus.offers)
@@ -60,13 +69,19 @@ def constants_of(corpus: Corpus, walk: WalkSettings) -> Constants:
     top = np.log1p(max(int(degree.max(initial=0)), 1))
     in_category = np.bincount(corpus.offers.closure.values, minlength=len(corpus.categories.ids))
     rarity = np.log((offers + 1.0) / (in_category + 1.0)) / np.log(offers + 2.0)
+    rows = walk_rows(buyer, offer, (len(corpus.buyers), offers), walk)
+    now = latest(corpus)
     return Constants(
-        rows=walk_rows(buyer, offer, (len(corpus.buyers), offers), walk),
+        rows=rows,
+        scale=float(np.median(rows.weight)) if len(rows.weight) else 1.0,
         degree=degree,
         popularity=np.log1p(degree) / top,
         local=_lifts(corpus.buyers.country[buyer], offer, len(corpus.countries), degree),
         by_kind=_lifts(corpus.buyers.kind[buyer], offer, len(corpus.kinds), degree),
         category_weight=rarity,
+        trend=trend_of(corpus.buyers, offers, now, fading),
+        now=now,
+        fading=fading,
     )
 
 

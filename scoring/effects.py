@@ -12,7 +12,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.kernels import PLACE, PRICE, VENDOR, mask_pieces, walk_weights
+from scoring.combination import carriers
+from scoring.components import NEAR, PLACE, PRICE, VENDOR
+from scoring.kernels import SLIM_FINE, mask_pieces
+from scoring.rows import weights_between
 from scoring.scorer import Reading, Scorer
 from scoring.states import BuyerState
 
@@ -32,7 +35,7 @@ class Mask(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """``contribution`` = 1 - score_without / score; ``carrier`` the component that lost most.
+    """``contribution`` = 1 - score_without / score; ``carrier`` the group that lost most.
 
     ``row`` is the piece's or preference's number in the buyer's state, -1 for the other masks.
     """
@@ -49,25 +52,25 @@ def effects_of_pieces(
 ) -> list[list[Effect]]:
     """For each offer (M,) the effects of the ``most`` likeliest pieces, strongest first.
 
-    Candidates are the pieces with the largest share of the walk and of the cosine; each is then
-    masked exactly.
+    Candidates are the pieces with the largest share of the walk and of the cosine, and those of
+    the offer itself; each is then masked exactly.
     """
     if len(state.offers) == 0 or len(offers) == 0:
         return [[] for _ in offers]
     phi = scorer.components(reading, offers)
     columns, pieces = _candidates(scorer, state, offers, most)
     masked = mask_pieces(
-        scorer.side, scorer.tower.buyer, reading.who, reading.sums, reading.walk,
-        state.offers[pieces], state.weights[pieces], offers[columns],
+        scorer.side, scorer.tower.buyer, reading.who, reading.sums, reading.reach,
+        state.offers[pieces], state.weights[pieces], scorer.again_of_pieces(state)[pieces],
+        offers[columns],
     )  # fmt: skip
     found: list[list[Effect]] = [[] for _ in offers]
     scores, without = scorer.combine(phi), scorer.combine(masked)
-    lost = (phi[columns] - masked) * scorer.blend.weights
-    carriers = lost.argmax(axis=1)
+    carrier = carriers(phi[columns], masked, scorer.blend.combination)
     shares = 1.0 - without / scores[columns]
     for n, (column, piece) in enumerate(zip(columns.tolist(), pieces.tolist(), strict=True)):
         found[column].append(
-            Effect(Mask.PIECE, piece, float(without[n]), float(shares[n]), int(carriers[n]))
+            Effect(Mask.PIECE, piece, float(without[n]), float(shares[n]), int(carrier[n]))
         )
     for effects in found:
         effects.sort(key=lambda effect: (-effect.contribution, effect.row))
@@ -85,15 +88,16 @@ def effects_of_features(
     masks: list[tuple[Mask, int, Floats]] = []
     for row in range(len(state.preference_categories)):
         rest = scorer.who(state.without_preference(row))
-        other = Reading(reading.sums, rest, reading.z, reading.walk)
+        other = Reading(reading.sums, rest, reading.z, reading.reach)
         masks.append((Mask.PREFERENCE, row, scorer.components(other, offers)))
     if state.country >= 0 or not np.isnan(state.latitude):
         rest = scorer.who(state.without_place())
-        other = Reading(reading.sums, rest, scorer.vector(reading.sums, rest), reading.walk)
+        other = Reading(reading.sums, rest, scorer.vector(reading.sums, rest), reading.reach)
         masks.append((Mask.BUYER_PLACE, -1, scorer.components(other, offers)))
     masks.append((Mask.OFFER_PRICE, -1, _without(phi, PRICE)))
     vendorless = _without(phi, VENDOR)
-    vendorless[scorer.corpus.offers.inherits_place[offers], PLACE] = 0.0
+    inherited = np.flatnonzero(scorer.corpus.offers.inherits_place[offers])
+    vendorless[inherited[:, None], [PLACE, *NEAR]] = 0.0
     masks.append((Mask.OFFER_VENDOR, -1, vendorless))
     nobody = scorer.read(state.without_evidence())
     masks.append((Mask.EVERYTHING, -1, scorer.components(nobody, offers)))
@@ -108,10 +112,10 @@ def _effects(
     for mask, row, masked in masks:
         without = scorer.combine(masked)
         shares = 1.0 - without / scores
-        carriers = ((phi - masked) * scorer.blend.weights).argmax(axis=1)
+        carrier = carriers(phi, masked, scorer.blend.combination)
         for n in range(len(phi)):
             if mask is Mask.EVERYTHING or without[n] != scores[n]:
-                effect = Effect(mask, row, float(without[n]), float(shares[n]), int(carriers[n]))
+                effect = Effect(mask, row, float(without[n]), float(shares[n]), int(carrier[n]))
                 found[n].append(effect)
     return found
 
@@ -125,9 +129,11 @@ def _without(phi: Floats, component: int) -> Floats:
 def _candidates(
     scorer: Scorer, state: BuyerState, offers: NDArray[np.int32], most: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(offer number, piece number) pairs worth masking, sorted by piece; at most M * 2 * most."""
+    """(offer number, piece number) pairs worth masking, sorted by piece."""
     side, weights = scorer.side, state.weights
-    walk = walk_weights(side, state.offers, offers) * weights[:, None]
+    walk = weights_between(side.walk, state.offers, offers) / side.walk_scale
+    walk += SLIM_FINE * weights_between(side.slim, state.offers, offers)
+    walk *= weights[:, None]
     messages = side.message1[state.offers] + side.message2[state.offers]
     cosine = (messages @ side.z[offers].T) * (weights * side.gain[state.offers])[:, None]
     size = len(weights)
@@ -137,5 +143,7 @@ def _candidates(
     both = np.concatenate([by_walk, by_cosine])
     columns = np.broadcast_to(np.arange(len(offers)), both.shape)
     useful = weights[both] > 0.0
-    pairs = np.unique(both[useful] * len(offers) + columns[useful])
+    own, of_own = np.nonzero((state.offers[:, None] == offers) & (weights[:, None] > 0.0))
+    found = both[useful] * len(offers) + columns[useful]
+    pairs = np.unique(np.concatenate([found, own * len(offers) + of_own]))
     return pairs % len(offers), pairs // len(offers)

@@ -1,8 +1,8 @@
-"""The pair score as machine code: one function for one pair, called from every direction.
+"""The pair score's components as machine code: one function for one pair, whatever the direction.
 
-Ten components say how well an offer fits a buyer (COMPONENTS, in this order); the score is the
-logistic function of their weighted sum. Every sum runs in one fixed order, whether one pair, all
-offers of a buyer or all buyers of an offer are scored, so that a pair has one score to the bit.
+The components (scoring.components) say how well an offer fits a buyer; scoring.combination makes
+one score of them. Every sum runs in one fixed order, whether one pair, all offers of a buyer or
+all buyers of an offer are scored, so that a pair has one score to the bit.
 """
 
 from __future__ import annotations
@@ -13,36 +13,43 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from scoring.components import (
+    AGAIN,
+    CATEGORY,
+    COMPONENTS,
+    COSINE,
+    EVIDENCE,
+    KIND_POPULARITY,
+    LINKS,
+    LOCAL_POPULARITY,
+    NEAR_1,
+    PLACE,
+    POPULARITY,
+    PREFERENCE,
+    PRICE,
+    REACH,
+    SLIM,
+    SLIM_LOG,
+    SLIM_ROOT,
+    SLIM_SQUARES,
+    TREND,
+    VENDOR,
+    WALK,
+)
+from scoring.rows import OfferRows, place_of
+
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Rows = NDArray[np.int32]
 Offsets = NDArray[np.int64]
 
-COMPONENTS = (
-    "walk",
-    "cosine",
-    "category",
-    "preference",
-    "vendor",
-    "price",
-    "place",
-    "local_popularity",
-    "popularity",
-    "kind_popularity",
-)
-(
-    WALK,
-    COSINE,
-    CATEGORY,
-    PREFERENCE,
-    VENDOR,
-    PRICE,
-    PLACE,
-    LOCAL_POPULARITY,
-    POPULARITY,
-    KIND_POPULARITY,
-) = range(len(COMPONENTS))
-
+WIDTH = len(COMPONENTS)
+# What a buyer's evidence adds up to at each offer: walk weight, links, slim weight, its squares,
+# and what the buyer's own purchases of the offer say of buying it again.
+WALKED, LINKED, LEARNED, SQUARED, OWN = range(5)
+REACHES = 5
+# A slim weight of a fiftieth is where its logarithm begins to bend.
+SLIM_FINE = 50.0
 EARTH_RADIUS_KM = 6371.0088
 # Kilometres at which nearness has fallen to one half.
 HALF_NEAR_KM = 100.0
@@ -51,9 +58,11 @@ NOTHING = 1e-9
 
 
 class OfferSide(NamedTuple):
-    """What scoring reads of N offers; d is 0 without a trained model, V vendors, C categories.
+    """What scoring reads of N offers; d is 0 without a trained model.
 
-    ``local`` and ``by_kind`` have a row of zeros first, for an unknown country or kind.
+    ``local`` and ``by_kind`` have a row of zeros first, for an unknown country or kind;
+    ``walk_mass`` (N,) sums each row of ``walk``; ``cell`` (N, 8) is where the offer lies on two
+    grids of each size in GRID_KM, -1 when its place is unknown.
     """
 
     z: Singles
@@ -67,11 +76,13 @@ class OfferSide(NamedTuple):
     currency: Rows
     latitude: Floats
     longitude: Floats
-    walk_ptr: Offsets
-    walk_offer: Rows
-    walk_weight: Floats
+    walk: OfferRows
     walk_scale: float
+    walk_mass: Floats
+    slim: OfferRows
+    cell: NDArray[np.int32]
     popularity: Floats
+    trend: Floats
     local: Singles
     by_kind: Singles
     category_weight: Floats
@@ -91,11 +102,15 @@ class BuyerSide(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """A buyer's evidence summed up; linear in the pieces, so that one can be taken out again."""
+    """A buyer's evidence summed up; linear in the pieces, so that one can be taken out again.
+
+    ``total`` holds the evidence, its share in the messages, and the mass of its walk rows.
+    """
 
     message1: Floats
     message2: Floats
     total: Floats
+    cell: Floats
     category: Floats
     vendor: Floats
     price: Floats
@@ -127,6 +142,10 @@ def add_piece(sums: Sums, side: OfferSide, offer: int, weight: float) -> None:
 def add_attributes(sums: Sums, side: OfferSide, offer: int, weight: float) -> None:
     """Add what a piece says of categories, vendors and prices, without its messages."""
     sums.total[0] += weight
+    sums.total[2] += weight * side.walk_mass[offer]
+    for k in range(side.cell.shape[1]):
+        if side.cell[offer, k] >= 0:
+            sums.cell[side.cell[offer, k]] += weight
     for at in range(side.closure_ptr[offer], side.closure_ptr[offer + 1]):
         sums.category[side.closure[at]] += weight
     if side.vendor[offer] >= 0:
@@ -140,6 +159,10 @@ def add_attributes(sums: Sums, side: OfferSide, offer: int, weight: float) -> No
 def clear_attributes(sums: Sums, side: OfferSide, offer: int) -> None:
     """Set to zero what ``add_attributes`` of this offer touched."""
     sums.total[0] = 0.0
+    sums.total[2] = 0.0
+    for k in range(side.cell.shape[1]):
+        if side.cell[offer, k] >= 0:
+            sums.cell[side.cell[offer, k]] = 0.0
     for at in range(side.closure_ptr[offer], side.closure_ptr[offer + 1]):
         sums.category[side.closure[at]] = 0.0
     if side.vendor[offer] >= 0:
@@ -208,10 +231,16 @@ def kilometres(latitude: float, longitude: float, to_latitude: float, to_longitu
 
 @njit(cache=True, nogil=True)
 def fill_components(
-    side: OfferSide, who: Who, sums: Sums, z: Floats, walk: float, offer: int, phi: Floats
+    side: OfferSide, who: Who, sums: Sums, z: Floats, reach: Floats, offer: int, phi: Floats
 ) -> None:
-    """The components (10,) of one pair, given the buyer's walk score of the offer."""
-    phi[WALK] = np.log1p(walk / side.walk_scale)
+    """The components (WIDTH,) of one pair; ``reach`` (REACHES,) is the buyer's at the offer."""
+    learned = max(reach[LEARNED], 0.0)
+    phi[WALK] = np.log1p(max(reach[WALKED], 0.0) / side.walk_scale)
+    phi[LINKS] = np.log1p(max(reach[LINKED], 0.0))
+    phi[SLIM] = reach[LEARNED]
+    phi[SLIM_ROOT] = np.sqrt(learned)
+    phi[SLIM_LOG] = np.log1p(SLIM_FINE * learned)
+    phi[SLIM_SQUARES] = np.sqrt(max(reach[SQUARED], 0.0))
     phi[COSINE] = dot(side.z[offer], z)
     total = sums.total[0]
     share = 1.0 / total if total > NOTHING else 0.0
@@ -237,59 +266,73 @@ def fill_components(
     if not (np.isnan(who.latitude) or np.isnan(side.latitude[offer])):
         far = kilometres(who.latitude, who.longitude, side.latitude[offer], side.longitude[offer])
         phi[PLACE] = 1.0 / (1.0 + far / HALF_NEAR_KM)
+    for k in range(side.cell.shape[1] // 2):
+        phi[NEAR_1 + k] = 0.0
+        if side.cell[offer, 2 * k] >= 0:
+            around = sums.cell[side.cell[offer, 2 * k]] + sums.cell[side.cell[offer, 2 * k + 1]]
+            phi[NEAR_1 + k] = np.log1p(max(around, 0.0) / 2.0)
     phi[LOCAL_POPULARITY] = side.local[who.country, offer]
     phi[POPULARITY] = side.popularity[offer]
     phi[KIND_POPULARITY] = side.by_kind[who.kind, offer]
+    phi[TREND] = side.trend[offer]
+    phi[AGAIN] = reach[OWN]
+    phi[EVIDENCE] = np.log1p(max(total, 0.0))
+    phi[REACH] = np.log1p(max(sums.total[2], 0.0) / side.walk_scale)
 
 
 @njit(cache=True, nogil=True)
-def combine(phi: Floats, weights: Floats, bias: float) -> float:
-    """Components (10,) and weights (10,) -> the score in (0, 1]."""
-    logit = bias
-    for k in range(len(weights)):
-        logit += weights[k] * phi[k]
-    return float(1.0 / (1.0 + np.exp(-logit)))
+def add_evidence(
+    sums: Sums, side: OfferSide, offers: Rows, weights: Floats, again: Floats, reach: Floats
+) -> None:
+    """Sum up pieces (E,) in their given order; add to ``reach`` (N, REACHES) at every offer.
 
-
-@njit(cache=True, nogil=True)
-def add_evidence(sums: Sums, side: OfferSide, offers: Rows, weights: Floats, walk: Floats) -> None:
-    """Sum up pieces (E,) in their given order; add to ``walk`` (N,) each offer's walk score."""
+    ``again`` (E,) is what each piece says of buying its own offer again.
+    """
+    walk, slim = side.walk, side.slim
     for e in range(len(offers)):
-        if weights[e] == 0.0:
+        j, weight = offers[e], weights[e]
+        if weight == 0.0:
             continue
-        add_piece(sums, side, offers[e], weights[e])
-        for at in range(side.walk_ptr[offers[e]], side.walk_ptr[offers[e] + 1]):
-            walk[side.walk_offer[at]] += weights[e] * side.walk_weight[at]
+        add_piece(sums, side, j, weight)
+        reach[j, OWN] += again[e]
+        for at in range(walk.ptr[j], walk.ptr[j + 1]):
+            own = reach[walk.offer[at]]
+            own[WALKED] += weight * walk.weight[at]
+            own[LINKED] += weight
+        for at in range(slim.ptr[j], slim.ptr[j + 1]):
+            own = reach[slim.offer[at]]
+            learned = np.float64(slim.weight[at])
+            own[LEARNED] += weight * learned
+            own[SQUARED] += weight * (learned * learned)
+
+
+@njit(cache=True, nogil=True)
+def take_out(
+    side: OfferSide, evidence: int, weight: float, again: float, offer: int, reach: Floats
+) -> None:
+    """Take what one piece adds to ``reach`` (REACHES,) at one offer away again."""
+    if evidence == offer:
+        reach[OWN] -= again
+    at = place_of(side.walk, evidence, offer)
+    if at >= 0:
+        reach[WALKED] -= weight * side.walk.weight[at]
+        reach[LINKED] -= weight
+    at = place_of(side.slim, evidence, offer)
+    if at >= 0:
+        learned = np.float64(side.slim.weight[at])
+        reach[LEARNED] -= weight * learned
+        reach[SQUARED] -= weight * (learned * learned)
 
 
 @njit(cache=True, nogil=True)
 def components_of_offers(
-    side: OfferSide, who: Who, sums: Sums, z: Floats, walk: Floats, offers: Rows
+    side: OfferSide, who: Who, sums: Sums, z: Floats, reach: Floats, offers: Rows
 ) -> Floats:
-    """Components (n, 10) of one buyer with the given offers (n,); walk (N,)."""
-    phi = np.empty((len(offers), 10), dtype=np.float64)
+    """Components (n, WIDTH) of one buyer with the given offers (n,); reach (N, REACHES)."""
+    phi = np.empty((len(offers), WIDTH), dtype=np.float64)
     for n in range(len(offers)):
-        fill_components(side, who, sums, z, walk[offers[n]], offers[n], phi[n])
+        fill_components(side, who, sums, z, reach[offers[n]], offers[n], phi[n])
     return phi
-
-
-@njit(cache=True, nogil=True)
-def combine_rows(phi: Floats, weights: Floats, bias: float) -> Floats:
-    """Components (n, 10) -> scores (n,)."""
-    scores = np.empty(len(phi), dtype=np.float64)
-    for n in range(len(phi)):
-        scores[n] = combine(phi[n], weights, bias)
-    return scores
-
-
-@njit(cache=True, nogil=True)
-def walk_weight(side: OfferSide, evidence: int, offer: int) -> float:
-    """W[evidence, offer], 0 when the offer is not among the kept neighbours."""
-    first, last = side.walk_ptr[evidence], side.walk_ptr[evidence + 1]
-    at = first + np.searchsorted(side.walk_offer[first:last], offer)
-    if at < last and side.walk_offer[at] == offer:
-        return float(side.walk_weight[at])
-    return 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -298,33 +341,25 @@ def mask_pieces(
     buyer: BuyerSide,
     who: Who,
     sums: Sums,
-    walk: Floats,
+    reach: Floats,
     evidence: Rows,
     weights: Floats,
+    again: Floats,
     offers: Rows,
 ) -> Floats:
-    """Components (n, 10) of offers (n,), each without one piece of evidence (n,) of its weight.
+    """Components (n, WIDTH) of offers (n,), each without one piece of evidence (n,) of its weight.
 
     Pairs should come sorted by evidence: the buyer's vector is made anew when it changes.
     """
-    phi = np.empty((len(offers), 10), dtype=np.float64)
+    phi = np.empty((len(offers), WIDTH), dtype=np.float64)
     z = np.empty(side.z.shape[1], dtype=np.float64)
     for n in range(len(offers)):
         add_piece(sums, side, evidence[n], -weights[n])
         same = n > 0 and evidence[n] == evidence[n - 1] and weights[n] == weights[n - 1]
         if not same:
             fill_vector(sums, buyer, who.kind, who.country, z)
-        rest = walk[offers[n]] - weights[n] * walk_weight(side, evidence[n], offers[n])
-        fill_components(side, who, sums, z, max(rest, 0.0), offers[n], phi[n])
+        rest = reach[offers[n]].copy()
+        take_out(side, evidence[n], weights[n], again[n], offers[n], rest)
+        fill_components(side, who, sums, z, rest, offers[n], phi[n])
         add_piece(sums, side, evidence[n], weights[n])
     return phi
-
-
-@njit(cache=True, nogil=True)
-def walk_weights(side: OfferSide, evidence: Rows, offers: Rows) -> Floats:
-    """W[evidence, offers] (E, M)."""
-    found = np.empty((len(evidence), len(offers)), dtype=np.float64)
-    for e in range(len(evidence)):
-        for n in range(len(offers)):
-            found[e, n] = walk_weight(side, evidence[e], offers[n])
-    return found

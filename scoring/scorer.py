@@ -9,37 +9,49 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.again import Fading, again_of
 from scoring.artifact import Model
 from scoring.blend import UNTRAINED, Blend
-from scoring.buyers_kernel import scores_of_buyers, vectors_of_buyers
+from scoring.buyers_kernel import empty_sums, scores_of_buyers, vectors_of_buyers
+from scoring.combination import combine_rows
 from scoring.constants import Constants, constants_of
 from scoring.corpus import Corpus
+from scoring.grid import cells_of
 from scoring.kernels import (
+    LEARNED,
+    LINKED,
+    REACHES,
+    WALKED,
     OfferSide,
     Sums,
     Who,
     add_evidence,
-    combine_rows,
     components_of_offers,
     fill_vector,
 )
+from scoring.rows import OfferRows, columns_of, extended, row_sums
 from scoring.states import WEIGHT_OF_KIND, BuyerState
 from scoring.tower import Tower, tower_of
-from scoring.walk import WalkRows, WalkSettings, columns_of, extended
+from scoring.walk import WalkSettings
 
 Floats = NDArray[np.float64]
 # Derived from buyers' rows and walk rows only; seconds to make on a large graph.
-_KEPT = ("_columns", "_vectors", "_weights", "_latitudes", "_longitudes")
+_KEPT = (
+    "_walk_columns", "_slim_columns", "_vectors", "_weights", "_again", "_latitudes", "_longitudes",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A buyer summed up for scoring: what every score of that buyer is made from."""
+    """A buyer summed up for scoring: what every score of that buyer is made from.
+
+    ``reach`` (N, REACHES) is what its evidence adds up to at every offer.
+    """
 
     sums: Sums
     who: Who
     z: Floats
-    walk: Floats
+    reach: Floats
 
 
 @dataclass(frozen=True)
@@ -68,15 +80,18 @@ class Scorer:
     def score_buyers(self, offer: int, changed: Mapping[int, BuyerState] | None = None) -> Floats:
         """Scores (B,) of every buyer for one offer; ``changed`` buyers are taken as given."""
         b = self.corpus.buyers
-        column = np.zeros(len(self.corpus.offers))
-        c = self._columns
-        near = slice(c.ptr[offer], c.ptr[offer + 1])
-        column[c.offer[near]] = c.weight[near]
+        column = np.zeros((len(self.corpus.offers), REACHES))
+        walk, slim = self._walk_columns, self._slim_columns
+        near = slice(walk.ptr[offer], walk.ptr[offer + 1])
+        column[walk.offer[near], WALKED] = walk.weight[near]
+        column[walk.offer[near], LINKED] = 1.0
+        near = slice(slim.ptr[offer], slim.ptr[offer + 1])
+        column[slim.offer[near], LEARNED] = slim.weight[near]
         scores: Floats = scores_of_buyers(
             self.side, offer, column, self._vectors, b.ptr, b.offer, self._weights,
-            b.kind, b.country, self._latitudes, self._longitudes,
+            self._again, b.kind, b.country, self._latitudes, self._longitudes,
             b.preference_ptr, b.preference_category, b.preference_weight,
-            (self.blend.weights, self.blend.bias), self._sizes,
+            self.blend.combination, self._sizes,
         )  # fmt: skip
         only = np.array([offer], dtype=np.int32)
         for row, state in (changed or {}).items():
@@ -85,11 +100,18 @@ class Scorer:
 
     def read(self, state: BuyerState) -> Reading:
         """Sum a buyer's evidence up once, for any number of scores."""
-        sums = self._no_sums()
-        walk = np.zeros(len(self.corpus.offers))
-        add_evidence(sums, self.side, state.offers, state.weights, walk)
+        sums = empty_sums(self.side, self._sizes)
+        reach = np.zeros((len(self.corpus.offers), REACHES))
+        add_evidence(
+            sums, self.side, state.offers, state.weights, self.again_of_pieces(state), reach
+        )
         who = self.who(state)
-        return Reading(sums, who, self.vector(sums, who), walk)
+        return Reading(sums, who, self.vector(sums, who), reach)
+
+    def again_of_pieces(self, state: BuyerState) -> Floats:
+        """(E,) what each of a buyer's pieces says of buying its own offer again."""
+        c, s = self.constants, state
+        return again_of(s.evidence_kinds, s.counts, s.first_at, s.last_at, c.now, c.fading)
 
     def who(self, state: BuyerState) -> Who:
         """Everything about a buyer but its evidence, in the kernels' terms."""
@@ -105,14 +127,14 @@ class Scorer:
         return z
 
     def components(self, reading: Reading, offers: NDArray[np.int32]) -> Floats:
-        """Components (n, 10) of one buyer with the given offers (n,)."""
+        """Components (n, WIDTH) of one buyer with the given offers (n,)."""
         r = reading
-        phi: Floats = components_of_offers(self.side, r.who, r.sums, r.z, r.walk, offers)
+        phi: Floats = components_of_offers(self.side, r.who, r.sums, r.z, r.reach, offers)
         return phi
 
     def combine(self, phi: Floats) -> Floats:
-        """Components (n, 10) -> scores (n,)."""
-        scores: Floats = combine_rows(phi, self.blend.weights, self.blend.bias)
+        """Components (n, WIDTH) -> scores (n,)."""
+        scores: Floats = combine_rows(phi, self.blend.combination)
         return scores
 
     def with_corpus(self, corpus: Corpus) -> Scorer:
@@ -126,8 +148,8 @@ class Scorer:
         tower = self.tower.for_corpus(corpus)
         other = replace(self, corpus=corpus, constants=constants, tower=tower)
         made = {name: vars(self)[name] for name in _KEPT if name in vars(self)}
-        if "_columns" in made:
-            made["_columns"] = extended(made["_columns"], len(corpus.offers))
+        for name in {"_walk_columns", "_slim_columns"} & made.keys():
+            made[name] = extended(made[name], len(corpus.offers))
         vars(other).update(made)
         return other
 
@@ -145,19 +167,33 @@ class Scorer:
             closure_ptr=o.closure.ptr, closure=o.closure.values,
             vendor=o.vendor, log_price=np.log(priced), currency=o.currency,
             latitude=np.radians(o.latitude), longitude=np.radians(o.longitude),
-            walk_ptr=c.rows.ptr, walk_offer=c.rows.offer, walk_weight=c.rows.weight,
-            walk_scale=c.rows.scale, popularity=c.popularity, local=c.local,
-            by_kind=c.by_kind, category_weight=c.category_weight,
+            walk=c.rows, walk_scale=c.scale, walk_mass=row_sums(c.rows), slim=t.slim,
+            cell=self._cells[0], popularity=c.popularity, trend=c.trend,
+            local=c.local, by_kind=c.by_kind, category_weight=c.category_weight,
         )  # fmt: skip
 
     @cached_property
-    def _columns(self) -> WalkRows:
+    def _walk_columns(self) -> OfferRows:
         return columns_of(self.constants.rows)
+
+    @cached_property
+    def _slim_columns(self) -> OfferRows:
+        return columns_of(self.tower.slim)
+
+    @cached_property
+    def _cells(self) -> tuple[NDArray[np.int32], int]:
+        o = self.corpus.offers
+        return cells_of(o.latitude, o.longitude)
 
     @cached_property
     def _weights(self) -> Floats:
         weights: Floats = WEIGHT_OF_KIND[self.corpus.buyers.evidence_kind]
         return weights
+
+    @cached_property
+    def _again(self) -> Floats:
+        b, c = self.corpus.buyers, self.constants
+        return again_of(b.evidence_kind, b.count, b.first_at, b.last_at, c.now, c.fading)
 
     @cached_property
     def _latitudes(self) -> Floats:
@@ -177,17 +213,9 @@ class Scorer:
         return z
 
     @property
-    def _sizes(self) -> tuple[int, int, int]:
+    def _sizes(self) -> tuple[int, int, int, int]:
         c = self.corpus
-        return len(c.categories.ids), len(c.vendor_ids), len(c.currencies)
-
-    def _no_sums(self) -> Sums:
-        d = self.side.z.shape[1]
-        categories, vendors, currencies = (np.zeros(size) for size in self._sizes)
-        return Sums(
-            np.zeros(d), np.zeros(d), np.zeros(2), categories, vendors,
-            currencies, np.zeros(len(currencies)),
-        )  # fmt: skip
+        return len(c.categories.ids), len(c.vendor_ids), len(c.currencies), self._cells[1]
 
 
 def build_scorer(
@@ -196,18 +224,20 @@ def build_scorer(
     *,
     blend: Blend | None = None,
     walk: WalkSettings | None = None,
+    fading: Fading | None = None,
 ) -> Scorer:
     """A scorer of this corpus; without a model it answers by the walk (UNTRAINED).
 
-    ``blend`` and ``walk`` win over what the model says.
+    ``blend``, ``walk`` and ``fading`` win over what the model says.
     """
     manifest = model.manifest if model else {}
     if walk is None:
         walk = WalkSettings(**manifest["walk"]) if "walk" in manifest else WalkSettings()
+    if fading is None:
+        fading = Fading(**manifest.get("again", {}))
     if blend is None:
         fitted = manifest.get("blend")
-        blend = (
-            Blend.of(fitted["weights"], fitted["bias"], calibrated=True) if fitted else UNTRAINED
-        )
+        blend = Blend.from_mapping(fitted) if fitted else UNTRAINED
     version = model.version if model else "untrained"
-    return Scorer(corpus, constants_of(corpus, walk), tower_of(corpus, model), blend, version)
+    constants = constants_of(corpus, walk, fading)
+    return Scorer(corpus, constants, tower_of(corpus, model), blend, version)

@@ -7,22 +7,27 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.artifact import Model
+from scoring.artifact import SLIM_ARRAYS, Model
 from scoring.corpus import Corpus
 from scoring.kernels import BuyerSide
 from scoring.offer_features import OfferEncoder
+from scoring.rows import OfferRows, extended, no_rows, renumbered
 
 Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Tower:
-    """Vectors of N offers (see scoring.artifact for z, messages and gain) and the buyer's side."""
+    """Vectors of N offers (see scoring.artifact for z, messages and gain) and the buyer's side.
+
+    ``slim`` holds the learned links between offers.
+    """
 
     z: Singles
     message1: Singles
     message2: Singles
     gain: Singles
+    slim: OfferRows
     buyer: BuyerSide
     encoder: OfferEncoder | None
 
@@ -42,6 +47,7 @@ class Tower:
             message1=np.vstack([self.message1, message1]),
             message2=np.vstack([self.message2, message2]),
             gain=np.concatenate([self.gain, gain]),
+            slim=extended(self.slim, len(corpus.offers)),
         )
 
 
@@ -75,7 +81,11 @@ def tower_of(corpus: Corpus, model: Model | None) -> Tower:
         layer_weights=arrays["layer_weights"],
         rectified=model.manifest["activation"] == "relu",
     )
-    return Tower(z, message1, message2, gain, buyer, encoder)
+    learned = OfferRows(*(arrays[name] for name in SLIM_ARRAYS))
+    number = np.full(len(model.offer_ids), -1, dtype=np.int64)
+    number[rows] = np.flatnonzero(known)
+    slim = renumbered(learned, number, len(source))
+    return Tower(z, message1, message2, gain, slim, buyer, encoder)
 
 
 def _by_code(rows: Singles, trained: list[str], vocabulary: list[str]) -> Singles:
@@ -104,4 +114,4 @@ def _no_tower(corpus: Corpus) -> Tower:
         layer_weights=np.zeros(3, np.float32),
         rectified=False,
     )
-    return Tower(z, message1, message2, gain, side, None)
+    return Tower(z, message1, message2, gain, no_rows(len(gain)), side, None)

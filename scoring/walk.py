@@ -10,7 +10,6 @@ Source: RP3beta (Paudel et al., 2017, doi:10.1145/2955101), with a discount at e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from scoring.corpus import PURCHASED, BuyerColumns
 from scoring.ragged import Ragged, ragged_from_pairs, transposed
+from scoring.rows import OfferRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,7 @@ class WalkSettings:
     offer_discount: float = 0.3
     buyer_discount: float = 0.6
     evidence_discount: float = 0.4
-    neighbours: int = 200
-
-
-class WalkRows(NamedTuple):
-    """Row j lists offers i (ascending) with W[j, i] > 0; ``scale`` is the median weight."""
-
-    ptr: NDArray[np.int64]
-    offer: NDArray[np.int32]
-    weight: NDArray[np.float64]
-    scale: float
+    neighbours: int = 300
 
 
 def purchased_pairs(buyers: BuyerColumns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -54,7 +45,7 @@ def walk_rows(
     offer: NDArray[np.int64],
     shape: tuple[int, int],
     settings: WalkSettings,
-) -> WalkRows:
+) -> OfferRows:
     """Distinct pairs (n,) of a (buyers, offers) graph -> its walk rows.
 
     Time is the sum over buyers of their squared degree.
@@ -63,32 +54,16 @@ def walk_rows(
     by_offer = transposed(by_buyer, shape[1])
     offer_degree = np.maximum(np.diff(by_offer.ptr), 1).astype(np.float64)
     buyer_degree = np.maximum(np.diff(by_buyer.ptr), 1).astype(np.float64)
-    ptr, near, weight = _strongest(
-        by_buyer,
-        by_offer,
-        buyer_degree**-settings.buyer_discount,
-        offer_degree**-settings.offer_discount,
-        offer_degree**-settings.evidence_discount,
-        settings.neighbours,
+    return OfferRows(
+        *_strongest(
+            by_buyer,
+            by_offer,
+            buyer_degree**-settings.buyer_discount,
+            offer_degree**-settings.offer_discount,
+            offer_degree**-settings.evidence_discount,
+            settings.neighbours,
+        )
     )
-    scale = float(np.median(weight)) if len(weight) else 1.0
-    return WalkRows(ptr, near, weight, scale)
-
-
-def extended(rows: WalkRows, offers: int) -> WalkRows:
-    """The same rows for a corpus that has grown to ``offers``: the new ones have no neighbours."""
-    missing = offers - (len(rows.ptr) - 1)
-    return rows._replace(ptr=np.concatenate([rows.ptr, np.full(missing, rows.ptr[-1])]))
-
-
-def columns_of(rows: WalkRows) -> WalkRows:
-    """The rows transposed: row i lists the offers j (ascending) with W[j, i] > 0."""
-    count = len(rows.ptr) - 1
-    source = np.repeat(np.arange(count, dtype=np.int32), np.diff(rows.ptr))
-    order = np.lexsort((source, rows.offer))
-    ptr = np.zeros(count + 1, dtype=np.int64)
-    np.cumsum(np.bincount(rows.offer, minlength=count), out=ptr[1:])
-    return WalkRows(ptr, source[order], rows.weight[order], rows.scale)
 
 
 @njit(cache=True, nogil=True)
@@ -128,13 +103,13 @@ def _strongest(
     offer_weight: NDArray[np.float64],
     evidence_weight: NDArray[np.float64],
     keep: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     offers = len(by_offer.ptr) - 1
     total = np.zeros(offers, dtype=np.float64)
     touched = np.empty(offers, dtype=np.int32)
     ptr = np.zeros(offers + 1, dtype=np.int64)
-    near = np.empty((offers, keep), dtype=np.int32)
-    weight = np.empty((offers, keep), dtype=np.float64)
+    near = np.empty(max(offers, 1) * 16, dtype=np.int32)
+    weight = np.empty(len(near), dtype=np.float32)
     for j in range(offers):
         found = 0
         for at in range(by_offer.ptr[j], by_offer.ptr[j + 1]):
@@ -155,13 +130,20 @@ def _strongest(
         if found > keep:
             best = _largest(value, keep)
             kept, value, found = kept[best], value[best], keep
-        near[j, :found] = kept
-        weight[j, :found] = value
+        if ptr[j] + found > len(near):
+            near, weight = _doubled(near, weight)
         ptr[j + 1] = ptr[j] + found
-    flat_near = np.empty(ptr[offers], dtype=np.int32)
-    flat_weight = np.empty(ptr[offers], dtype=np.float64)
-    for j in range(offers):
-        size = ptr[j + 1] - ptr[j]
-        flat_near[ptr[j] : ptr[j + 1]] = near[j, :size]
-        flat_weight[ptr[j] : ptr[j + 1]] = weight[j, :size]
-    return ptr, flat_near, flat_weight
+        near[ptr[j] : ptr[j + 1]] = kept
+        weight[ptr[j] : ptr[j + 1]] = value
+    return ptr, near[: ptr[offers]].copy(), weight[: ptr[offers]].copy()
+
+
+@njit(cache=True, nogil=True)
+def _doubled(
+    near: NDArray[np.int32], weight: NDArray[np.float32]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    more = np.empty(len(near) * 2 + 4096, dtype=np.int32)
+    heavier = np.empty(len(more), dtype=np.float32)
+    more[: len(near)] = near
+    heavier[: len(near)] = weight
+    return more, heavier

@@ -11,6 +11,7 @@ import polars as pl
 from core.snapshot import SCHEMAS, GraphSnapshot
 from scoring.artifact import Model
 from scoring.blend import Blend
+from scoring.components import COMPONENTS, GROUP, PER_BUYER
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -102,7 +103,10 @@ def random_snapshot(
         },
     }
     frames = {name: pl.DataFrame(rows, schema=SCHEMAS[name]) for name, rows in tables.items()}
-    return GraphSnapshot("test-graph", 1, START, **frames)
+    return GraphSnapshot("test-graph", 1, START + timedelta(days=365), **frames)
+
+
+LEADING = set(GROUP.tolist()) - set(PER_BUYER)
 
 
 def random_model(snapshot: GraphSnapshot, seed: int = 5, dimension: int = 12) -> Model:
@@ -129,24 +133,33 @@ def random_model(snapshot: GraphSnapshot, seed: int = 5, dimension: int = 12) ->
         "c2": normal(d),
         "layer_weights": np.ones(3, np.float32),
     }
-    weights = dict.fromkeys(
-        ("walk", "cosine", "category", "preference", "vendor", "price", "place",
-         "local_popularity", "popularity", "kind_popularity"), 0.7
-    )  # fmt: skip
+    linked = [np.sort(rng.choice(count, min(8, count), replace=False)) for _ in range(count)]
+    arrays |= {
+        "slim_ptr": np.cumsum([0, *map(len, linked)]),
+        "slim_offer": np.concatenate(linked).astype(np.int32),
+        "slim_weight": rng.normal(0.05, 0.1, sum(map(len, linked))).astype(np.float32),
+    }
+    # Scores stay away from 0 and 1, where nothing that is taken away would show.
+    weights = {name: 0.7 if row in LEADING else 0.05 for row, name in enumerate(COMPONENTS)}
+    blend = Blend.of(weights, -3.0).combination._replace(
+        inner=rng.normal(0, 0.3, (len(COMPONENTS), 5)),
+        inner_bias=rng.normal(0, 1, 5),
+        outer=rng.normal(0, 0.05, 5),
+    )
     manifest = {
         "kinds": ["chemist", "grocer"],
         "countries": ["DE", "FR", "GB"],
         "activation": "relu",
         "walk": {"neighbours": 20},
-        "blend": {"weights": weights, "bias": -2.0},
+        "again": {"own_days": 60.0, "sales_days": 30.0, "unbought": 0.3},
+        "blend": Blend(blend).as_mapping(),
     }
     return Model("random", offer_ids, arrays, manifest)
 
 
 def model_blend(model: Model) -> Blend:
     """The blend that the model's manifest names."""
-    fitted = model.manifest["blend"]
-    return Blend.of(fitted["weights"], fitted["bias"])
+    return Blend.from_mapping(model.manifest["blend"])
 
 
 def _share(weights: Floats) -> Floats:

@@ -1,0 +1,162 @@
+"""Learned links between offers: each offer predicted from its nearest others by ridge regression.
+
+For every offer i the weights of the offers j that the walk links to it most strongly minimise
+``|x_i - sum over j of x_j w_ji|^2 + ridge * sum over j of sqrt(d_j) w_ji^2`` over the buyers'
+distinct purchases, d_j being j's buyers. Sources: SLIM with neighbours chosen beforehand (Ning and
+Karypis, 2011, doi:10.1109/ICDM.2011.134), in closed form as EASE (Steck, 2019,
+arXiv:1905.03375), which solves for all offers at once and so needs the square of their number.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numba import njit
+from numpy.typing import NDArray
+
+from core.progress import Progress
+from scoring.ragged import Ragged, ragged_from_pairs, transposed
+from scoring.rows import OfferRows, columns_of
+
+Floats = NDArray[np.float64]
+# Up to here all co-occurrences fit into one square table (256 MB of float32).
+DENSE_OFFERS = 8192
+# Links weaker than this move no ranking.
+FAINT = 1e-4
+CHUNK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class SlimSettings:
+    """How many neighbours an offer is predicted from, and how strongly weights are held back."""
+
+    neighbours: int = 120
+    ridge: float = 20.0
+
+
+class SlimProblem:
+    """What the regressions of one graph share; ``solve`` may be asked with several ridges."""
+
+    def __init__(
+        self,
+        buyer: NDArray[np.int64],
+        offer: NDArray[np.int64],
+        shape: tuple[int, int],
+        walk: OfferRows,
+        neighbours: int,
+    ) -> None:
+        """Distinct pairs (n,) of a (buyers, offers) graph, and its walk rows."""
+        self.sources = _strongest_sources(columns_of(walk), neighbours)
+        self.by_buyer = ragged_from_pairs(buyer, offer, shape[0])
+        self.by_offer = transposed(self.by_buyer, shape[1])
+        self.together: NDArray[np.float32] | None = None
+        if shape[1] <= DENSE_OFFERS:
+            bought = sp.csr_array((np.ones(len(buyer), np.float32), (buyer, offer)), shape=shape)
+            self.together = np.asarray((bought.T @ bought).todense(), dtype=np.float32)
+
+    def solve(
+        self, ridge: float, threads: int, progress: Progress, label: str = "Linking offers"
+    ) -> OfferRows:
+        """The learned links; the same for any number of ``threads``."""
+        offers = len(self.sources.ptr) - 1
+        weights = np.zeros(len(self.sources.values), dtype=np.float32)
+        starts = range(0, offers, CHUNK)
+
+        def run(start: int) -> int:
+            stop = min(start + CHUNK, offers)
+            if self.together is None:
+                _solve_sparse(
+                    self.sources, self.by_buyer, self.by_offer, ridge, start, stop, weights
+                )
+            else:
+                _solve_dense(self.sources, self.together, ridge, start, stop, weights)
+            return stop - start
+
+        with progress.task(label, offers) as task, ThreadPoolExecutor(threads) as pool:
+            for done in pool.map(run, starts):
+                task.advance(done)
+        weights[np.abs(weights) < FAINT] = 0.0
+        kept = weights != 0.0
+        target = np.repeat(np.arange(offers), np.diff(self.sources.ptr))
+        ptr = np.zeros(offers + 1, dtype=np.int64)
+        np.cumsum(np.bincount(target[kept], minlength=offers), out=ptr[1:])
+        return columns_of(OfferRows(ptr, self.sources.values[kept], weights[kept]))
+
+
+def _strongest_sources(columns: OfferRows, neighbours: int) -> Ragged:
+    """Column i of the walk -> the ``neighbours`` offers that lead to i most strongly, ascending."""
+    count = len(columns.ptr) - 1
+    target = np.repeat(np.arange(count), np.diff(columns.ptr))
+    order = np.lexsort((columns.offer, -columns.weight, target))
+    rank = np.arange(len(order)) - np.repeat(columns.ptr[:-1], np.diff(columns.ptr))
+    kept = order[rank < neighbours]
+    return ragged_from_pairs(target[kept], columns.offer[kept], count)
+
+
+@njit(cache=True, nogil=True)
+def _weights(gram: Floats, own: Floats, ridge: float) -> Floats:
+    """Normal equations (k, k) and right side (k,) -> weights (k,); ``gram`` is overwritten."""
+    for k in range(len(own)):
+        gram[k, k] += ridge * np.sqrt(gram[k, k])
+    found: Floats = np.linalg.solve(gram, own).astype(np.float64)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _solve_dense(
+    sources: Ragged,
+    together: NDArray[np.float32],
+    ridge: float,
+    start: int,
+    stop: int,
+    weights: NDArray[np.float32],
+) -> None:
+    for i in range(start, stop):
+        near = sources.values[sources.ptr[i] : sources.ptr[i + 1]]
+        gram = np.empty((len(near), len(near)))
+        own = np.empty(len(near))
+        for k in range(len(near)):
+            own[k] = together[near[k], i]
+            for m in range(len(near)):
+                gram[k, m] = together[near[k], near[m]]
+        if len(near):
+            weights[sources.ptr[i] : sources.ptr[i + 1]] = _weights(gram, own, ridge)
+
+
+@njit(cache=True, nogil=True)
+def _solve_sparse(
+    sources: Ragged,
+    by_buyer: Ragged,
+    by_offer: Ragged,
+    ridge: float,
+    start: int,
+    stop: int,
+    weights: NDArray[np.float32],
+) -> None:
+    number = np.full(len(by_offer.ptr) - 1, -1, dtype=np.int64)
+    for i in range(start, stop):
+        near = sources.values[sources.ptr[i] : sources.ptr[i + 1]]
+        if len(near) == 0:
+            continue
+        gram = np.zeros((len(near), len(near)))
+        own = np.zeros(len(near))
+        for k in range(len(near)):
+            number[near[k]] = k
+        number[i] = -2
+        for k in range(len(near)):
+            row = gram[k]
+            for at in range(by_offer.ptr[near[k]], by_offer.ptr[near[k] + 1]):
+                v = by_offer.values[at]
+                for to in range(by_buyer.ptr[v], by_buyer.ptr[v + 1]):
+                    m = number[by_buyer.values[to]]
+                    if m >= 0:
+                        row[m] += 1.0
+                    elif m == -2:
+                        own[k] += 1.0
+        for k in range(len(near)):
+            number[near[k]] = -1
+        number[i] = -1
+        weights[sources.ptr[i] : sources.ptr[i + 1]] = _weights(gram, own, ridge)

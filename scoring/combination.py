@@ -1,0 +1,90 @@
+"""From the components of a pair to its score: a weighted sum and a small network, then logistic."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from scoring.components import GROUP, PER_BUYER
+
+Floats = NDArray[np.float64]
+
+
+class Combination(NamedTuple):
+    """``logit = bias + weights . phi + outer . max(0, inner_bias + phi @ inner)``.
+
+    weights (K,), inner (K, H), inner_bias (H,), outer (H,); H is 0 for a plain weighted sum.
+    """
+
+    weights: Floats
+    bias: float
+    inner: Floats
+    inner_bias: Floats
+    outer: Floats
+
+
+@njit(cache=True, nogil=True)
+def logit_of(phi: Floats, by: Combination, hidden: Floats) -> float:
+    """Components (K,) -> log odds; ``hidden`` (H,) is overwritten."""
+    logit = by.bias
+    for k in range(len(by.weights)):
+        logit += by.weights[k] * phi[k]
+    size = len(by.outer)
+    if size:
+        for h in range(size):
+            hidden[h] = by.inner_bias[h]
+        for k in range(len(by.weights)):
+            value = phi[k]
+            if value != 0.0:
+                row = by.inner[k]
+                for h in range(size):
+                    hidden[h] += value * row[h]
+        for h in range(size):
+            if hidden[h] > 0.0:
+                logit += by.outer[h] * hidden[h]
+    return float(logit)
+
+
+@njit(cache=True, nogil=True)
+def score_of(phi: Floats, by: Combination, hidden: Floats) -> float:
+    """Components (K,) -> the score in (0, 1]; ``hidden`` (H,) is overwritten."""
+    return float(1.0 / (1.0 + np.exp(-logit_of(phi, by, hidden))))
+
+
+@njit(cache=True, nogil=True)
+def combine_rows(phi: Floats, by: Combination) -> Floats:
+    """Components (n, K) -> scores (n,)."""
+    scores = np.empty(len(phi), dtype=np.float64)
+    hidden = np.empty(len(by.outer), dtype=np.float64)
+    for n in range(len(phi)):
+        scores[n] = score_of(phi[n], by, hidden)
+    return scores
+
+
+@njit(cache=True, nogil=True)
+def logit_rows(phi: Floats, by: Combination) -> Floats:
+    """Components (n, K) -> log odds (n,)."""
+    logits = np.empty(len(phi), dtype=np.float64)
+    hidden = np.empty(len(by.outer), dtype=np.float64)
+    for n in range(len(phi)):
+        logits[n] = logit_of(phi[n], by, hidden)
+    return logits
+
+
+def carriers(phi: Floats, masked: Floats, by: Combination) -> NDArray[np.int64]:
+    """For pairs (n, K) and the same with evidence masked: the group that lost most by it (n,).
+
+    A group's loss is that of the log odds when only its components are masked; of groups that lose
+    the same, the first.
+    """
+    whole = logit_rows(phi, by)
+    groups = np.setdiff1d(np.unique(GROUP), PER_BUYER)
+    lost = np.empty((len(phi), len(groups)))
+    for number, group in enumerate(groups.tolist()):
+        own = group == GROUP
+        lost[:, number] = whole - logit_rows(np.where(own, masked, phi), by)
+    found: NDArray[np.int64] = groups[lost.argmax(axis=1)]
+    return found

@@ -1,0 +1,72 @@
+"""The components of a pair: what a score is made from, by name, number and group.
+
+A group is what people are told: peers, likeness, a category. The components of one group tell the
+same thing at different scales, so that a learned combination can bend it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+COMPONENTS = (
+    "walk",
+    "links",
+    "slim",
+    "slim_root",
+    "slim_log",
+    "slim_squares",
+    "cosine",
+    "category",
+    "preference",
+    "vendor",
+    "price",
+    "place",
+    "near_1",
+    "near_5",
+    "near_25",
+    "near_125",
+    "local_popularity",
+    "popularity",
+    "kind_popularity",
+    "trend",
+    "again",
+    "evidence",
+    "reach",
+)
+(
+    WALK,
+    LINKS,
+    SLIM,
+    SLIM_ROOT,
+    SLIM_LOG,
+    SLIM_SQUARES,
+    COSINE,
+    CATEGORY,
+    PREFERENCE,
+    VENDOR,
+    PRICE,
+    PLACE,
+    NEAR_1,
+    NEAR_5,
+    NEAR_25,
+    NEAR_125,
+    LOCAL_POPULARITY,
+    POPULARITY,
+    KIND_POPULARITY,
+    TREND,
+    AGAIN,
+    EVIDENCE,
+    REACH,
+) = range(len(COMPONENTS))
+
+# By component, the one that stands for its group.
+GROUP = np.arange(len(COMPONENTS))
+GROUP[[LINKS, SLIM, SLIM_ROOT, SLIM_LOG, SLIM_SQUARES]] = WALK
+GROUP[[NEAR_1, NEAR_5, NEAR_25, NEAR_125]] = PLACE
+GROUP[TREND] = POPULARITY
+# These are the same for every offer of a buyer: they bend the others and say nothing themselves.
+PER_BUYER = (EVIDENCE, REACH)
+
+NEAR = (NEAR_1, NEAR_5, NEAR_25, NEAR_125)
+# Kilometres of the grids whose cells say what lies near what: a street, a town, a region, a land.
+GRID_KM = (1.0, 5.0, 25.0, 125.0)
