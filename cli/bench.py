@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json as json_text
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from cli.bench_purchases import purchases_view, read_purchases
+from cli.bench_tables import models_table, name_of
 from cli.console import Terminal
-from cli.evaluate import NAMES
 from cli.session import Session, now, session_of
-from cli.train import train_settings
+from cli.train import Device, train_settings
 from cli.training import require_torch
 from core.errors import InputError
 
@@ -23,15 +24,6 @@ if TYPE_CHECKING:
     from evaluation.matrices import MatrixData
 
 app = typer.Typer(help="Measure how good the matches are.", no_args_is_help=True)
-METRICS = {
-    "recall@20": "Recall",
-    "ndcg@20": "NDCG",
-    "precision@20": "Prec.",
-    "f1@20": "F1",
-    "hit_rate@20": "Hits",
-    "coverage@20": "Cover",
-}
-COSTS = {"train_seconds": "Train s", "score_seconds": "Score s", "peak_rss_mb": "Peak MB"}
 
 
 @app.callback()
@@ -46,6 +38,13 @@ def quality(
         Path | None,
         typer.Option(metavar="DIR", help="A folder with train.npz and test.npz."),
     ] = None,
+    purchases: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Instead: purchases with times, or a folder of them."),
+    ] = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="Of the purchases, as for offerpath import.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same figures.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Of training and of scoring.")] = 2,
     json: Annotated[
@@ -57,28 +56,37 @@ def quality(
     ] = True,
     dimension: Annotated[int | None, typer.Option(min=2, max=1024, help="Of embeddings.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most; stops early.")] = None,
+    device: Annotated[Device, typer.Option(help="auto: a GPU when there is one.")] = Device.AUTO,
     ease_memory: Annotated[
         int, typer.Option(min=1, metavar="MB", help="EASE is skipped above it.")
     ] = 2000,
 ) -> None:
-    """Train by the usual recipe on matrices of interactions, and measure on the test's.
+    """Train by the usual recipe on data that is not in the graph, and measure on its last part.
 
     Beside popularity, ItemKNN, RP3beta, EASE, the walk and GraphSAGE alone. The graph and
-    the served model are not touched.
+    the served model are not touched. Matrices hold their own test; of purchases the last
+    fifth by time is held out, what is bought again and what is new apart.
 
     Example: offerpath bench quality --data DIR --seed 1 --json figures.json
     """
     session = session_of(context)
-    if data is None:
-        raise InputError("There is nothing to measure on.", mend="Name a folder: --data DIR.")
+    _refuse_unclear(data, purchases, mapping)
     _refuse_unwritable(json)
     require_torch()
-    matrices = read_matrices(session.terminal, data)
-    conduct = conduct_of(session, seed, threads, dimension, epochs, ease_memory)
-    from evaluation.quality import measure_quality
+    if data is not None:
+        matrices = read_matrices(session.terminal, data)
+        conduct = conduct_of(session, seed, threads, dimension, epochs, device, ease_memory)
+        from evaluation.quality import measure_quality
 
-    figures = measure_quality(matrices, conduct, with_cold=cold).as_json()
-    answer(session.terminal, figures, quality_view(figures), json)
+        figures = measure_quality(matrices, conduct, with_cold=cold).as_json()
+        answer(session.terminal, figures, quality_view(figures), json)
+    elif purchases is not None:
+        snapshot = read_purchases(session, purchases, mapping)
+        conduct = conduct_of(session, seed, threads, dimension, epochs, device, ease_memory)
+        from evaluation.purchases import measure_purchases
+
+        figures = measure_purchases(snapshot, conduct).as_json()
+        answer(session.terminal, figures, purchases_view(figures), json)
 
 
 def conduct_of(
@@ -87,11 +95,13 @@ def conduct_of(
     threads: int,
     dimension: int | None,
     epochs: int | None,
+    device: Device,
     ease_memory: int,
 ) -> Conduct:
     """How to measure, by what the options say."""
-    sizes = {} if dimension is None else {"dimension": dimension}
-    settings = train_settings(seed=seed, threads=threads, epochs=epochs, **sizes)
+    settings = train_settings(seed=seed, threads=threads, epochs=epochs, device=device.value)
+    if dimension is not None:
+        settings = replace(settings, dimension=dimension)
     from evaluation.exam import Conduct
 
     return Conduct(settings, ease_memory * 10**6, session.terminal.progress, now())
@@ -135,28 +145,10 @@ def quality_view(figures: dict[str, Any]) -> RenderableType:
     remark = (
         f"{data['train']:,} interactions of {data['buyers']:,} buyers with {data['offers']:,} "
         f"offers known; {data['test']:,} of the test to be found. All metrics at 20.\n"
-        f"On the validation slice {_name(settings['served'])} was best: it is what is served as "
+        f"On the validation slice {name_of(settings['served'])} was best: it is what is served as "
         "Offerpath."
     )
     return Group(models_table(figures["models"]), Text(remark, style="dim"), *cold_view(figures))
-
-
-def models_table(models: dict[str, Any], *, title: str = "Model") -> Table:
-    """One row a model; one that was left out says why."""
-    shown = METRICS | COSTS
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(title, no_wrap=True)
-    measured = [row for row in models.values() if isinstance(row, dict)]
-    names = [name for name in shown if all(name in row for row in measured)]
-    for name in names:
-        table.add_column(shown[name], justify="right", no_wrap=True)
-    for model, row in models.items():
-        if isinstance(row, str):
-            table.add_row(_name(model), row)
-            continue
-        cells = [f"{row[n]:.4f}" if n in METRICS else f"{row[n]:,.1f}" for n in names]
-        table.add_row(_name(model), *cells, style="bold" if model == "offerpath" else "")
-    return table
 
 
 def cold_view(figures: dict[str, Any]) -> list[RenderableType]:
@@ -166,9 +158,10 @@ def cold_view(figures: dict[str, Any]) -> list[RenderableType]:
         return [Text(f"Cold offers: {cold['skipped']}.", style="dim")]
     warm = cold["warm"]
     ratio = f"{cold['ratio']:.2f} times" if cold["ratio"] is not None else "beside nothing of"
+    best = name_of(cold["best_substitute"])
     words = (
         f"{cold['offers']:,} offers held out entirely, {cold['test_pairs']:,} test pairs: ranked "
-        f"among themselves, Offerpath's recall is {ratio} that of {_name(cold['best_substitute'])}."
+        f"among themselves, Offerpath's recall is {ratio} that of {best}."
         f"\nThe other offers' Recall@20: {warm['learnt_from_everything']['recall@20']:.4f} when "
         f"all was learnt from, {warm['held_out']['recall@20']:.4f} without the held-out offers, "
         f"{warm['held_out_ranked_among_them']['recall@20']:.4f} with these in the ranking."
@@ -176,8 +169,15 @@ def cold_view(figures: dict[str, Any]) -> list[RenderableType]:
     return [Text(), models_table(cold["models"], title="Cold offers"), Text(words, style="dim")]
 
 
-def _name(model: str) -> str:
-    return NAMES.get(model, model.replace("_", " ").capitalize())
+def _refuse_unclear(data: Path | None, purchases: Path | None, mapping: str | None) -> None:
+    """Refuse to measure on nothing, on two things, or by a mapping of what needs none."""
+    if (data is None) == (purchases is None):
+        raise InputError(
+            "Name one thing to measure on.",
+            mend="Matrices: --data DIR. Purchases with times: --purchases FILE.",
+        )
+    if mapping is not None and purchases is None:
+        raise InputError("A mapping is of purchases.", mend="Leave --mapping out.")
 
 
 def _refuse_unwritable(file: Path | None) -> None:
