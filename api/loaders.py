@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from strawberry.dataloader import DataLoader
 
+from core.context import Context
 from core.entities import Buyer, BuyerProfile, Category, Offer, Vendor
 from matching.answers import Explanation, Ranking, SimilarOffer
 from matching.requests import BuyerMatchRequest, MatchRequest, OfferMatchRequest
@@ -40,7 +41,9 @@ class Loaders:
     def __init__(self, services: Services) -> None:
         store = services.store
         self._services = services
-        self._explanations: dict[int, DataLoader[Pair, tuple[Explanation, ...]]] = {}
+        self._explanations: dict[
+            tuple[int, Context], DataLoader[Pair, tuple[Explanation, ...]]
+        ] = {}
         self.buyers: DataLoader[str, Buyer | None] = _by_id(store.get_buyers)
         self.vendors: DataLoader[str, Vendor | None] = _by_id(store.get_vendors)
         self.categories: DataLoader[str, Category | None] = _by_id(store.get_categories)
@@ -52,15 +55,18 @@ class Loaders:
             lambda key: services.matching.similar_offers(*key)
         )
 
-    def explanations(self, first: int) -> DataLoader[Pair, tuple[Explanation, ...]]:
+    def explanations(
+        self, first: int, context: Context
+    ) -> DataLoader[Pair, tuple[Explanation, ...]]:
         """The batch of pairs to explain with their ``first`` strongest pieces of evidence."""
-        if first not in self._explanations:
+        key = (first, context)
+        if key not in self._explanations:
 
             async def load(pairs: list[Pair]) -> Sequence[tuple[Explanation, ...]]:
-                return await self._services.matching.explanations(pairs, first)
+                return await self._services.matching.explanations(pairs, first, context)
 
-            self._explanations[first] = DataLoader(load, cache=False)
-        return self._explanations[first]
+            self._explanations[key] = DataLoader(load, cache=False)
+        return self._explanations[key]
 
     async def _rank(self, key: RankingKey) -> Ranking:
         matching = self._services.matching

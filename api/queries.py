@@ -21,6 +21,7 @@ from api.ids import Label, external_id_of, parse_global_id
 from api.permissions import Requires, admin, anyone, check, may_see_buyer, overseer
 from api.types.api_key import ApiKey
 from api.types.arguments import (
+    ContextArgument,
     Diversity,
     Excluded,
     MaxPerCategory,
@@ -248,13 +249,14 @@ class Query:
         max_per_category: MaxPerCategory = None,
         pinned: Pinned = None,
         excluded: Excluded = None,
+        context: ContextArgument = None,
         top: Top = 20,
     ) -> PairExplanation | None:
         """Why, or why not."""
         buyer_id = external_id_of(buyer, Label.BUYER)
         check(may_see_buyer(info.context.require_principal(), buyer_id), "see this buyer", "buyer")
         request = OfferRanking(
-            filter, diversity, max_per_vendor, max_per_category, pinned, excluded
+            filter, diversity, max_per_vendor, max_per_category, pinned, excluded, context
         ).to_domain()
         answer = await info.context.services.matching.explain(
             buyer_id, external_id_of(offer, Label.OFFER), request, page_size(top)

@@ -60,7 +60,9 @@ async def gather_matches(
     ranking = await matching.rank_offers(buyer_id, request)
     items = ranking.items[:first]
     offers = await store.get_offers([item.id for item in items])
-    reasoned = await matching.explanations([(buyer_id, item.id) for item in items], reasons)
+    reasoned = await matching.explanations(
+        [(buyer_id, item.id) for item in items], reasons, request.context
+    )
     matches = tuple(
         ShownMatch(item, offers[item.id], explanations)
         for item, explanations in zip(items, reasoned, strict=True)

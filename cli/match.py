@@ -9,6 +9,7 @@ import typer
 from cli.answers import ShownRanking, gather_matches, ranking_json, ranking_view
 from cli.buyers import find_buyer_id
 from cli.session import run_with_matching, session_of
+from core.context import parse_context
 from core.currencies import to_minor
 from core.errors import InputError
 
@@ -46,6 +47,12 @@ def run(
     diversity: Annotated[
         float, typer.Option(min=0, max=1, help="Spread the list: 0 not at all, 1 most.")
     ] = 0.0,
+    under: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--context", metavar="NAME=VALUE", help="Asked under this circumstance; repeatable."
+        ),
+    ] = None,
     max_per_vendor: Annotated[
         int | None, typer.Option(min=1, help="At most so many of one vendor.")
     ] = None,
@@ -75,6 +82,7 @@ def run(
         diversity=diversity,
         max_per_vendor=max_per_vendor,
         max_per_category=max_per_category,
+        context=parse_context(under or (), "context"),
     )
     session = session_of(context)
     settings = session.settings()

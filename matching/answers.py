@@ -59,7 +59,8 @@ class ExplanationKind(StrEnum):
 
     PEERS: others who bought the same bought this. SIMILAR: close to something the buyer dealt
     with. CATEGORY, VENDOR: of a category or vendor it buys from or prefers. PLACE, PRICE: near it,
-    at prices it pays. POPULAR: nothing personal carries the score.
+    at prices it pays. CONTEXT: taken more under a circumstance that the request names. POPULAR:
+    nothing personal carries the score.
     """
 
     PEERS = "PEERS"
@@ -68,6 +69,7 @@ class ExplanationKind(StrEnum):
     VENDOR = "VENDOR"
     PLACE = "PLACE"
     PRICE = "PRICE"
+    CONTEXT = "CONTEXT"
     POPULAR = "POPULAR"
 
 
@@ -95,6 +97,7 @@ class PathKind(StrEnum):
     SUBCATEGORY_OF = "SUBCATEGORY_OF"
     PLACE = "PLACE"
     PRICE = "PRICE"
+    CONTEXT = "CONTEXT"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from core.context import Context
 from matching.answers import Explanation
 from matching.state import MatcherState
 from matching.telling import Teller
@@ -27,12 +28,14 @@ def explain_offers(
     buyer: BuyerState,
     offers: NDArray[np.int32],
     first: int,
+    context: Context = (),
 ) -> list[tuple[Explanation, ...]]:
     """For each offer row (M,) its ``first`` strongest explanations, strongest first.
 
-    A pair that nothing personal carries has one, of kind POPULAR.
+    A pair that nothing personal carries has one of kind POPULAR, beside what it owes to the
+    context.
     """
-    reading = state.scorer.read(buyer)
+    reading = state.scorer.read(buyer, context)
     pieces = effects_of_pieces(state.scorer, buyer, reading, offers, max(2 * first, 6))
     features = effects_of_features(state.scorer, buyer, reading, offers)
     teller = Teller(state, buyer_id, buyer, reading)
@@ -41,15 +44,17 @@ def explain_offers(
         everything = next(e for e in shared if e.mask is Mask.EVERYTHING)
         worth = [e for e in (*mine, *shared) if _is_worth_telling(e)]
         worth.sort(key=lambda e: (-e.contribution, e.mask, e.row))
+        asked = [e for e in worth if e.mask is Mask.CONTEXT]
         if _is_impersonal(worth, everything):
-            answers.append((teller.popular(everything, offer),))
+            told = [teller.tell(effect, offer) for effect in asked]
+            answers.append((*told, teller.popular(everything, offer))[: max(first, 1)])
         else:
             answers.append(tuple(teller.tell(effect, offer) for effect in worth[:first]))
     return answers
 
 
 def _is_impersonal(worth: list[Effect], everything: Effect) -> bool:
-    carried = any(effect.contribution > 0 for effect in worth)
+    carried = any(e.contribution > 0 and e.mask is not Mask.CONTEXT for e in worth)
     return not carried or 1.0 - everything.contribution >= IMPERSONAL_SHARE
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from core.context import Context
 from core.errors import NotFoundError
 from matching.answers import Explanation, MatchingHealth, ModelInfo, SimilarOffer
 from matching.explanations import explain_offers
@@ -20,21 +21,23 @@ from scoring.states import BuyerState
 Pairs = Sequence[tuple[str, str]]
 
 
-def score_pairs(state: MatcherState, pairs: Pairs) -> list[float | None]:
+def score_pairs(state: MatcherState, pairs: Pairs, context: Context = ()) -> list[float | None]:
     """The score of each (buyer id, offer id); None where either is not there."""
     scores: list[float | None] = [None] * len(pairs)
     for _, buyer, places, offers in _by_buyer(state, pairs):
-        found = state.scorer.score_pairs(buyer, offers)
+        found = state.scorer.score_pairs(buyer, offers, context)
         for place, score in zip(places, found.tolist(), strict=True):
             scores[place] = score
     return scores
 
 
-def explanations(state: MatcherState, pairs: Pairs, first: int) -> list[tuple[Explanation, ...]]:
+def explanations(
+    state: MatcherState, pairs: Pairs, first: int, context: Context = ()
+) -> list[tuple[Explanation, ...]]:
     """Explanations of each (buyer id, offer id); none where either is not there."""
     told: list[tuple[Explanation, ...]] = [()] * len(pairs)
     for buyer_id, buyer, places, offers in _by_buyer(state, pairs):
-        found = explain_offers(state, buyer_id, buyer, offers, first)
+        found = explain_offers(state, buyer_id, buyer, offers, first, context)
         for place, explained in zip(places, found, strict=True):
             told[place] = explained
     return told

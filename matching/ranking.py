@@ -12,6 +12,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from core.context import Context
 from matching.answers import RankedItem
 from matching.diversity import (
     Cap,
@@ -64,7 +65,7 @@ def rank_offer_rows(
 ) -> RankedRows:
     """Rank the offers for a buyer."""
     offers = state.corpus.offers
-    scores = state.scorer.score_offers(buyer)
+    scores = state.scorer.score_offers(buyer, request.context)
     passes = conjunction(offer_conditions(state, buyer, request, now), len(offers))
     passes &= scores >= request.filter.min_score
     on_offer = conjunction(availability(offers, request.filter, now), len(offers))
@@ -86,7 +87,7 @@ def rank_offer_rows(
 def rank_buyer_rows(state: MatcherState, offer: int, request: BuyerMatchRequest) -> RankedRows:
     """Rank the buyers for an offer (its row); a withdrawn offer has none."""
     table = state.buyer_table
-    scores = score_all_buyers(state, offer)
+    scores = score_all_buyers(state, offer, request.context)
     passes = conjunction(buyer_conditions(state, offer, request), len(table.ids))
     passes &= scores >= request.filter.min_score
     there = table.present & ~mask_of(table.index, request.excluded, len(table.ids))
@@ -105,18 +106,18 @@ def rank_buyer_rows(state: MatcherState, offer: int, request: BuyerMatchRequest)
     return RankedRows(rows, len(pins), kept, stopped, scores)
 
 
-def score_all_buyers(state: MatcherState, offer: int) -> Floats:
+def score_all_buyers(state: MatcherState, offer: int, context: Context = ()) -> Floats:
     """Scores (B,) of every buyer of the table for one offer; the erased score 0."""
     table = state.buyer_table
     size = len(state.corpus.buyers)
     known = {table.index[key]: s for key, s in state.changed_states.items()}
     scores = np.zeros(len(table.ids))
     inside = {row: s for row, s in known.items() if row < size}
-    scores[:size] = state.scorer.score_buyers(offer, inside)
+    scores[:size] = state.scorer.score_buyers(offer, inside, context)
     only = np.array([offer], np.int32)
     for row, buyer in known.items():
         if row >= size:
-            scores[row] = state.scorer.score_pairs(buyer, only)[0]
+            scores[row] = state.scorer.score_pairs(buyer, only, context)[0]
     scores[~table.present] = 0.0
     return scores
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from core.context import Context, context_of
 from core.errors import InputError
 
 RANKING_LIMIT = 1_000
@@ -117,6 +118,7 @@ class OfferMatchRequest:
         pinned: offers that come first, in this order, whatever filter and caps say, as long as
             they are on offer (not withdrawn, valid, in stock as the filter asks) and not excluded.
         excluded: offers that never come.
+        context: under which circumstances it is asked; part of what the scores are of.
     """
 
     filter: OfferFilter = field(default_factory=OfferFilter)
@@ -125,6 +127,7 @@ class OfferMatchRequest:
     max_per_category: int | None = None
     pinned: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    context: Context = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ class BuyerMatchRequest:
     max_per_country: int | None = None
     pinned: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    context: Context = ()
 
 
 MatchRequest = OfferMatchRequest | BuyerMatchRequest
@@ -157,6 +161,7 @@ def check_request(request: MatchRequest) -> None:
         _check_length(values, name)
     if request.filter.near is not None:
         _check_near(request.filter.near)
+    context_of(request.context, "context")
     if isinstance(request, OfferMatchRequest):
         _check_offer_filter(request.filter)
     else:

@@ -90,6 +90,15 @@ def local(place: str) -> str:
     return f"Buyers in {place} take to this."
 
 
+def context(name: str, value: str) -> str:
+    """Taken more than otherwise under a circumstance of the request."""
+    if name == "season":
+        return f"Bought more than otherwise in {value}."
+    if name == "weekday":
+        return f"Bought more than otherwise on a {value.capitalize()}."
+    return f"Bought more than otherwise when {name.replace('_', ' ')} is {value}."
+
+
 def popular(count: int, kind: str | None) -> str:
     """Nothing personal: say so."""
     who = "a few buyers" if count < FEW else f"{count:,} buyers"

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import anyio
 
+from core.context import Context
 from core.errors import CursorInvalidError, NotFoundError
 from core.progress import SILENT, Progress
 from core.settings import Settings
@@ -142,13 +143,13 @@ class MatchingService:
         return await _in_thread(partial(with_stale_buyers, self.state, ranking, request))
 
     async def explanations(
-        self, pairs: Sequence[tuple[str, str]], first: int = 3
+        self, pairs: Sequence[tuple[str, str]], first: int = 3, context: Context = ()
     ) -> list[tuple[Explanation, ...]]:
         """Why each (buyer id, offer id) scores as it does: the ``first`` strongest, in order.
 
-        A pair of which either is gone has none.
+        A pair of which either is gone has none. ``context`` is that of the scores.
         """
-        return await _in_thread(partial(lookups.explanations, self.state, pairs, first))
+        return await _in_thread(partial(lookups.explanations, self.state, pairs, first, context))
 
     async def explain(
         self, buyer_id: str, offer_id: str, request: OfferMatchRequest | None = None, top: int = 20
@@ -168,9 +169,11 @@ class MatchingService:
         work = partial(explain_pair, self.state, buyer_id, offer_id, request, top, self._clock())
         return await _in_thread(work)
 
-    async def score_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[float | None]:
+    async def score_pairs(
+        self, pairs: Sequence[tuple[str, str]], context: Context = ()
+    ) -> list[float | None]:
         """The score of each (buyer id, offer id); None where either is not there."""
-        return await _in_thread(partial(lookups.score_pairs, self.state, pairs))
+        return await _in_thread(partial(lookups.score_pairs, self.state, pairs, context))
 
     async def similar_offers(self, offer_id: str, first: int = 20) -> list[SimilarOffer]:
         """The offers closest to one, closest first; only active ones, without itself.

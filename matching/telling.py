@@ -56,6 +56,8 @@ class Teller:
             kind, summary, path = self._place(effect, offer)
         elif effect.mask is Mask.OFFER_PRICE:
             kind, summary, path = self._price(offer)
+        elif effect.mask is Mask.CONTEXT:
+            kind, summary, path = self._context(effect, offer)
         else:
             kind, summary, path = self._vendor(offer)
         return Explanation(kind, summary, effect.contribution, path)
@@ -134,6 +136,15 @@ class Teller:
         weight = float(self.buyer.preference_weights[effect.row])
         path = preference_path(self.state, self.buyer_id, category, offer)
         return ExplanationKind.CATEGORY, sentences.preference(name, weight), path
+
+    def _context(self, effect: Effect, offer: int) -> Told:
+        value = self.reading.context[effect.row]
+        path = (
+            buyer_element(self.buyer_id),
+            PathElement(PathKind.CONTEXT, label=str(value)),
+            offer_element(self.state, offer),
+        )
+        return ExplanationKind.CONTEXT, sentences.context(*value), path
 
     def _price(self, offer: int) -> Told:
         """The price as a feature, beside what the buyer usually chooses."""

@@ -50,7 +50,8 @@ def explain_pair(
         return _not_found(state, buyer_id, offer_id, buyer is None)
     ranked = rank_offer_rows(state, buyer, request, now)
     verdict = judge(state, buyer, offer, request, ranked, top, now)
-    told = explain_offers(state, buyer_id, buyer, np.array([offer], np.int32), EXPLANATIONS)
+    only = np.array([offer], np.int32)
+    told = explain_offers(state, buyer_id, buyer, only, EXPLANATIONS, request.context)
     return PairExplanation(
         buyer_id=buyer_id,
         offer_id=offer_id,

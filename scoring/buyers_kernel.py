@@ -117,13 +117,15 @@ def scores_of_buyers(
     preference_ptr: Offsets,
     preference_category: Rows,
     preference_weight: Floats,
+    context: Floats,
     by: Combination,
     sizes: tuple[int, int, int, int],
 ) -> NDArray[np.float64]:
     """Scores (B,) of every buyer for one offer.
 
     ``column`` (N, REACHES) holds what a piece of weight 1 at each offer adds to the reach here,
-    ``again`` (E,) what each piece adds to that of its own offer.
+    ``again`` (E,) what each piece adds to that of its own offer; ``context`` (N,) is as
+    in Who.
     """
     scores = np.empty(len(ptr) - 1, dtype=np.float64)
     sums = empty_sums(side, sizes)
@@ -174,7 +176,7 @@ def scores_of_buyers(
             sums.price_weight[currency] = priced
         likes = slice(preference_ptr[b], preference_ptr[b + 1])
         _add_liking(liking, preference_category[likes], preference_weight[likes])
-        who = Who(kinds[b] + 1, countries[b] + 1, latitudes[b], longitudes[b], liking)
+        who = Who(kinds[b] + 1, countries[b] + 1, latitudes[b], longitudes[b], liking, context)
         fill_components(side, who, sums, z[b], reach, offer, phi)
         scores[b] = score_of(phi, by, hidden)
         liking[preference_category[likes]] = 0.0

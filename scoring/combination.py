@@ -8,13 +8,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from scoring.components import GROUP, PER_BUYER
+from scoring.components import CONTEXT, GROUP, PER_BUYER
 
 Floats = NDArray[np.float64]
 
 
 class Combination(NamedTuple):
-    """``logit = bias + weights . phi + outer . max(0, inner_bias + phi @ inner)``.
+    """``logit = bias + context + weights . phi + outer . max(0, inner_bias + phi @ inner)``.
+
+    The component ``context`` is in log odds as it stands (scoring.context), whatever the weights,
+    which are 0 for it.
 
     weights (K,), inner (K, H), inner_bias (H,), outer (H,); H is 0 for a plain weighted sum.
     """
@@ -29,7 +32,7 @@ class Combination(NamedTuple):
 @njit(cache=True, nogil=True)
 def logit_of(phi: Floats, by: Combination, hidden: Floats) -> float:
     """Components (K,) -> log odds; ``hidden`` (H,) is overwritten."""
-    logit = by.bias
+    logit = by.bias + phi[CONTEXT]
     for k in range(len(by.weights)):
         logit += by.weights[k] * phi[k]
     size = len(by.outer)

@@ -32,6 +32,7 @@ COMPONENTS = (
     "again",
     "evidence",
     "reach",
+    "context",
 )
 (
     WALK,
@@ -57,6 +58,7 @@ COMPONENTS = (
     AGAIN,
     EVIDENCE,
     REACH,
+    CONTEXT,
 ) = range(len(COMPONENTS))
 
 # By component, the one that stands for its group.

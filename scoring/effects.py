@@ -1,12 +1,13 @@
 """What a score owes to each piece of evidence: the score with the piece really taken away.
 
-Pieces are a buyer's purchases (views, ...) of one offer, one preference, the buyer's place, and
-the offer's price and vendor. Masking follows the same kernels as scoring; nothing is estimated.
+Pieces are a buyer's purchases (views, ...) of one offer, one preference, the buyer's place, the
+offer's price and vendor, and one circumstance of the request. Masking follows the same kernels as
+scoring; nothing is estimated.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -30,6 +31,7 @@ class Mask(StrEnum):
     BUYER_PLACE = "BUYER_PLACE"
     OFFER_PRICE = "OFFER_PRICE"
     OFFER_VENDOR = "OFFER_VENDOR"
+    CONTEXT = "CONTEXT"
     EVERYTHING = "EVERYTHING"
 
 
@@ -37,7 +39,8 @@ class Mask(StrEnum):
 class Effect:
     """``contribution`` = 1 - score_without / score; ``carrier`` the group that lost most.
 
-    ``row`` is the piece's or preference's number in the buyer's state, -1 for the other masks.
+    ``row`` is the piece's or preference's number in the buyer's state, the circumstance's in the
+    context, -1 for the other masks.
     """
 
     mask: Mask
@@ -80,26 +83,30 @@ def effects_of_pieces(
 def effects_of_features(
     scorer: Scorer, state: BuyerState, reading: Reading, offers: NDArray[np.int32]
 ) -> list[list[Effect]]:
-    """For each offer (M,) the effects of preferences, place, price, vendor, and of everything.
+    """For each offer (M,) the effects of preferences, place, price, vendor, context, everything.
 
     Effects that change nothing are left out, except the last: Mask.EVERYTHING is always there.
     """
     phi = scorer.components(reading, offers)
     masks: list[tuple[Mask, int, Floats]] = []
     for row in range(len(state.preference_categories)):
-        rest = scorer.who(state.without_preference(row))
-        other = Reading(reading.sums, rest, reading.z, reading.reach)
+        rest = scorer.who(state.without_preference(row), reading.context)
+        other = replace(reading, who=rest)
         masks.append((Mask.PREFERENCE, row, scorer.components(other, offers)))
     if state.country >= 0 or not np.isnan(state.latitude):
-        rest = scorer.who(state.without_place())
-        other = Reading(reading.sums, rest, scorer.vector(reading.sums, rest), reading.reach)
+        rest = scorer.who(state.without_place(), reading.context)
+        other = replace(reading, who=rest, z=scorer.vector(reading.sums, rest))
         masks.append((Mask.BUYER_PLACE, -1, scorer.components(other, offers)))
     masks.append((Mask.OFFER_PRICE, -1, _without(phi, PRICE)))
     vendorless = _without(phi, VENDOR)
     inherited = np.flatnonzero(scorer.corpus.offers.inherits_place[offers])
     vendorless[inherited[:, None], [PLACE, *NEAR]] = 0.0
     masks.append((Mask.OFFER_VENDOR, -1, vendorless))
-    nobody = scorer.read(state.without_evidence())
+    for row in range(len(reading.context)):
+        fewer = reading.context[:row] + reading.context[row + 1 :]
+        other = replace(reading, who=scorer.who(state, fewer))
+        masks.append((Mask.CONTEXT, row, scorer.components(other, offers)))
+    nobody = scorer.read(state.without_evidence(), reading.context)
     masks.append((Mask.EVERYTHING, -1, scorer.components(nobody, offers)))
     return _effects(scorer, phi, masks)
 

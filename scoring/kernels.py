@@ -17,6 +17,7 @@ from scoring.components import (
     AGAIN,
     CATEGORY,
     COMPONENTS,
+    CONTEXT,
     COSINE,
     EVIDENCE,
     KIND_POPULARITY,
@@ -118,13 +119,17 @@ class Sums(NamedTuple):
 
 
 class Who(NamedTuple):
-    """The rest of a buyer: rows in ``by_kind`` and ``local``, radians, liking by category."""
+    """The rest of a buyer: rows in ``by_kind`` and ``local``, radians, liking by category.
+
+    ``context`` (N,) is what the circumstances of the request add to the log odds of each offer.
+    """
 
     kind: int
     country: int
     latitude: float
     longitude: float
     liking: Floats
+    context: Floats
 
 
 @njit(cache=True, nogil=True)
@@ -276,6 +281,7 @@ def fill_components(
     phi[KIND_POPULARITY] = side.by_kind[who.kind, offer]
     phi[TREND] = side.trend[offer]
     phi[AGAIN] = reach[OWN]
+    phi[CONTEXT] = who.context[offer]
     phi[EVIDENCE] = np.log1p(max(total, 0.0))
     phi[REACH] = np.log1p(max(sums.total[2], 0.0) / side.walk_scale)
 

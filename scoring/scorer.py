@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.context import Context
 from scoring.again import Fading, again_of
 from scoring.artifact import Model
 from scoring.blend import UNTRAINED, Blend
 from scoring.buyers_kernel import empty_sums, scores_of_buyers, vectors_of_buyers
 from scoring.combination import combine_rows
 from scoring.constants import Constants, constants_of
+from scoring.context import ContextLifts
 from scoring.corpus import Corpus
 from scoring.grid import cells_of
 from scoring.kernels import (
@@ -45,20 +47,24 @@ _KEPT = (
 class Reading:
     """A buyer summed up for scoring: what every score of that buyer is made from.
 
-    ``reach`` (N, REACHES) is what its evidence adds up to at every offer.
+    ``reach`` (N, REACHES) is what its evidence adds up to at every offer; ``context`` are the
+    circumstances of the request, which ``who`` has the lifts of.
     """
 
     sums: Sums
     who: Who
     z: Floats
     reach: Floats
+    context: Context = ()
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """``score(buyer, offer)``: a pure function of (snapshot, model, buyer's own rows, offer).
+    """``score(buyer, offer)``: a pure function of (snapshot, model, own rows, offer, context).
 
-    Scores are float64 in (0, 1]. They know nothing of filters, pages or direction.
+    Scores are float64 in (0, 1]. They know nothing of filters, pages or direction. The context is
+    the circumstances of the request; those that were not learned count nothing. ``context_weights``
+    is how much each name of them counts.
     """
 
     corpus: Corpus
@@ -66,18 +72,26 @@ class Scorer:
     tower: Tower
     blend: Blend
     version: str
+    context_weights: Mapping[str, float] = field(default_factory=dict)
 
-    def score_offers(self, state: BuyerState) -> Floats:
+    def score_offers(self, state: BuyerState, context: Context = ()) -> Floats:
         """Scores (N,) of every offer for one buyer."""
         offers = np.arange(len(self.corpus.offers), dtype=np.int32)
-        return self.score_pairs(state, offers)
+        return self.score_pairs(state, offers, context)
 
-    def score_pairs(self, state: BuyerState, offers: NDArray[np.int32]) -> Floats:
+    def score_pairs(
+        self, state: BuyerState, offers: NDArray[np.int32], context: Context = ()
+    ) -> Floats:
         """Scores (n,) of one buyer with the given offers (n,)."""
-        phi = self.components(self.read(state), offers)
+        phi = self.components(self.read(state, context), offers)
         return self.combine(phi)
 
-    def score_buyers(self, offer: int, changed: Mapping[int, BuyerState] | None = None) -> Floats:
+    def score_buyers(
+        self,
+        offer: int,
+        changed: Mapping[int, BuyerState] | None = None,
+        context: Context = (),
+    ) -> Floats:
         """Scores (B,) of every buyer for one offer; ``changed`` buyers are taken as given."""
         b = self.corpus.buyers
         column = np.zeros((len(self.corpus.offers), REACHES))
@@ -91,34 +105,37 @@ class Scorer:
             self.side, offer, column, self._vectors, b.ptr, b.offer, self._weights,
             self._again, b.kind, b.country, self._latitudes, self._longitudes,
             b.preference_ptr, b.preference_category, b.preference_weight,
-            self.blend.combination, self._sizes,
+            self._lifted(context), self.blend.combination, self._sizes,
         )  # fmt: skip
         only = np.array([offer], dtype=np.int32)
         for row, state in (changed or {}).items():
-            scores[row] = self.score_pairs(state, only)[0]
+            scores[row] = self.score_pairs(state, only, context)[0]
         return scores
 
-    def read(self, state: BuyerState) -> Reading:
+    def read(self, state: BuyerState, context: Context = ()) -> Reading:
         """Sum a buyer's evidence up once, for any number of scores."""
         sums = empty_sums(self.side, self._sizes)
         reach = np.zeros((len(self.corpus.offers), REACHES))
         add_evidence(
             sums, self.side, state.offers, state.weights, self.again_of_pieces(state), reach
         )
-        who = self.who(state)
-        return Reading(sums, who, self.vector(sums, who), reach)
+        who = self.who(state, context)
+        return Reading(sums, who, self.vector(sums, who), reach, context)
 
     def again_of_pieces(self, state: BuyerState) -> Floats:
         """(E,) what each of a buyer's pieces says of buying its own offer again."""
         c, s = self.constants, state
         return again_of(s.evidence_kinds, s.counts, s.first_at, s.last_at, c.now, c.fading)
 
-    def who(self, state: BuyerState) -> Who:
+    def who(self, state: BuyerState, context: Context = ()) -> Who:
         """Everything about a buyer but its evidence, in the kernels' terms."""
         liking = np.zeros(len(self.corpus.categories.ids))
         np.add.at(liking, state.preference_categories, state.preference_weights)
         latitude, longitude = np.radians(state.latitude), np.radians(state.longitude)
-        return Who(state.kind + 1, state.country + 1, float(latitude), float(longitude), liking)
+        return Who(
+            state.kind + 1, state.country + 1, float(latitude), float(longitude), liking,
+            self._lifted(context),
+        )  # fmt: skip
 
     def vector(self, sums: Sums, who: Who) -> Floats:
         """The buyer's unit vector (d,), from its sums."""
@@ -171,6 +188,19 @@ class Scorer:
             cell=self._cells[0], popularity=c.popularity, trend=c.trend,
             local=c.local, by_kind=c.by_kind, category_weight=c.category_weight,
         )  # fmt: skip
+
+    def _lifted(self, context: Context) -> Floats:
+        """What the circumstances add to the log odds of each offer (N,); read only."""
+        known = tuple(sorted(value for value in context if value.name in self.context_weights))
+        return self._lifts.total(known, self.context_weights) if known else self._unlifted
+
+    @cached_property
+    def _lifts(self) -> ContextLifts:
+        return self.corpus.context_lifts
+
+    @cached_property
+    def _unlifted(self) -> Floats:
+        return np.zeros(len(self.corpus.offers))
 
     @cached_property
     def _walk_columns(self) -> OfferRows:
@@ -239,5 +269,5 @@ def build_scorer(
         fitted = manifest.get("blend")
         blend = Blend.from_mapping(fitted) if fitted else UNTRAINED
     version = model.version if model else "untrained"
-    constants = constants_of(corpus, walk, fading)
-    return Scorer(corpus, constants, tower_of(corpus, model), blend, version)
+    constants, weights = constants_of(corpus, walk, fading), manifest.get("context", {})
+    return Scorer(corpus, constants, tower_of(corpus, model), blend, version, weights)

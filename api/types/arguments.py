@@ -9,6 +9,7 @@ import strawberry
 
 from api.ids import Label, external_ids_of
 from api.scalars import BigInt
+from api.types.context_value import ContextValueInput, context_given
 from api.types.match_filters import BuyerMatchFilter, OfferMatchFilter
 from matching.requests import (
     BuyerFilter,
@@ -55,6 +56,13 @@ Excluded = Annotated[
     list[strawberry.ID] | None,
     strawberry.argument(description="Offers that never come: id or externalId."),
 ]
+ContextArgument = Annotated[
+    list[ContextValueInput] | None,
+    strawberry.argument(
+        description="Under which circumstances it is asked, 8 at most: what was learned of them is "
+        "part of the scores; what was not counts nothing."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ class OfferRanking:
     max_per_category: int | None
     pinned: list[strawberry.ID] | None
     excluded: list[strawberry.ID] | None
+    context: list[ContextValueInput] | None
 
     def to_domain(self) -> OfferMatchRequest:
         """The request that matching takes."""
@@ -77,6 +86,7 @@ class OfferRanking:
             max_per_category=self.max_per_category,
             pinned=external_ids_of(self.pinned, Label.OFFER),
             excluded=external_ids_of(self.excluded, Label.OFFER),
+            context=context_given(self.context, "context"),
         )
 
 
@@ -88,6 +98,7 @@ class BuyerRanking:
     diversity: float
     max_per_kind: int | None
     max_per_country: int | None
+    context: list[ContextValueInput] | None
 
     def to_domain(self) -> BuyerMatchRequest:
         """The request that matching takes."""
@@ -96,4 +107,5 @@ class BuyerRanking:
             diversity=self.diversity,
             max_per_kind=self.max_per_kind,
             max_per_country=self.max_per_country,
+            context=context_given(self.context, "context"),
         )

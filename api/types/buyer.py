@@ -16,6 +16,7 @@ from api.types import category as category_types
 from api.types import match as match_types
 from api.types.arguments import (
     AtLeastSeq,
+    ContextArgument,
     Diversity,
     Excluded,
     MaxPerCategory,
@@ -131,11 +132,12 @@ class Buyer(Node):
         max_per_category: MaxPerCategory = None,
         pinned: Pinned = None,
         excluded: Excluded = None,
+        context: ContextArgument = None,
         at_least_seq: AtLeastSeq = None,
     ) -> Annotated[MatchConnection, strawberry.lazy("api.types.match")] | None:
         """The offers for it."""
         request = OfferRanking(
-            filter, diversity, max_per_vendor, max_per_category, pinned, excluded
+            filter, diversity, max_per_vendor, max_per_category, pinned, excluded, context
         ).to_domain()
         return await match_types.match_offers(
             info, self.external_id, request, first=first, after=after, at_least_seq=at_least_seq

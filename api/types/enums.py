@@ -35,8 +35,9 @@ strawberry.enum(
 strawberry.enum(
     ExplanationKind,
     description="What carries most of an explanation: PEERS (others who bought the same bought "
-    "this), SIMILAR (close to something the buyer dealt with), CATEGORY, VENDOR, PLACE, PRICE, or "
-    "POPULAR (nothing personal carries the score).",
+    "this), SIMILAR (close to something the buyer dealt with), CATEGORY, VENDOR, PLACE, PRICE, "
+    "CONTEXT (taken more under a circumstance that was given), or POPULAR (nothing personal "
+    "carries the score).",
 )
 strawberry.enum(
     PathKind,

@@ -16,6 +16,7 @@ from api.scalars import BigInt
 from api.types import buyer as buyer_types
 from api.types import offer as offer_types
 from api.types.explanation import Explanation
+from core.context import Context
 from core.entities import Role
 from core.errors import CursorInvalidError, InputError
 from matching.answers import ExplanationKind, PathKind, RankedItem, Ranking
@@ -43,7 +44,8 @@ class Match:
     """One place of a ranking."""
 
     score: float = strawberry.field(
-        description="In (0, 1]; the same in both directions, whatever filter or page asks."
+        description="In (0, 1]; the same in both directions, whatever filter or page asks. A "
+        "context is part of what is scored."
     )
     rank: int = strawberry.field(description="Place in the whole ranking, from 1.")
     model_version: str = strawberry.field(description='What scored it; "walk" without a model.')
@@ -53,6 +55,7 @@ class Match:
     )
     buyer_id: strawberry.Private[str]
     offer_id: strawberry.Private[str]
+    context: strawberry.Private[Context]
 
     @strawberry.field(description="The offer.", extensions=[Requires(anyone)])
     async def offer(self, info: ApiInfo) -> Annotated[Offer, strawberry.lazy("api.types.offer")]:
@@ -85,13 +88,19 @@ class Match:
                 f"first is {first}; it lies in [0, {MOST_EXPLANATIONS}].", field=("first",)
             )
         pair = (self.buyer_id, self.offer_id)
-        found = await info.context.loaders.explanations(first).load(pair)
+        found = await info.context.loaders.explanations(first, self.context).load(pair)
         told = [Explanation.from_domain(explanation) for explanation in found]
         return await _tellable(info, told)
 
     @classmethod
     def from_domain(
-        cls, item: RankedItem, ranking: Ranking, *, buyer_id: str, offer_id: str
+        cls,
+        item: RankedItem,
+        ranking: Ranking,
+        *,
+        buyer_id: str,
+        offer_id: str,
+        context: Context,
     ) -> Match:
         """One place of a ranking, as a pair."""
         return cls(
@@ -102,6 +111,7 @@ class Match:
             stale=item.stale,
             buyer_id=buyer_id,
             offer_id=offer_id,
+            context=context,
         )
 
 
@@ -140,7 +150,9 @@ async def match_offers(
     size = page_size(first)
     ranking, start = await _ranking(info, buyer_id, request, after, at_least_seq)
     matches = [
-        Match.from_domain(item, ranking, buyer_id=buyer_id, offer_id=item.id)
+        Match.from_domain(
+            item, ranking, buyer_id=buyer_id, offer_id=item.id, context=request.context
+        )
         for item in ranking.items[start : start + size]
     ]
     return _connection(info, ranking, matches, start)
@@ -159,7 +171,9 @@ async def match_buyers(
     size = page_size(first)
     ranking, start = await _ranking(info, offer_id, request, after, at_least_seq)
     matches = [
-        Match.from_domain(item, ranking, buyer_id=item.id, offer_id=offer_id)
+        Match.from_domain(
+            item, ranking, buyer_id=item.id, offer_id=offer_id, context=request.context
+        )
         for item in ranking.items[start : start + size]
     ]
     return _connection(info, ranking, matches, start)

@@ -27,6 +27,7 @@ from api.types.arguments import (
     AtLeastSeq,
     BuyerFilterArgument,
     BuyerRanking,
+    ContextArgument,
     Diversity,
     MaxPerCountry,
     MaxPerKind,
@@ -96,6 +97,7 @@ class Offer(Node):
         diversity: Diversity = 0.0,
         max_per_kind: MaxPerKind = None,
         max_per_country: MaxPerCountry = None,
+        context: ContextArgument = None,
         at_least_seq: AtLeastSeq = None,
     ) -> Annotated[MatchConnection, strawberry.lazy("api.types.match")] | None:
         """The buyers for it."""
@@ -103,7 +105,9 @@ class Offer(Node):
             # Circles drawn ever smaller would tell a vendor where a buyer is.
             principal = info.context.require_principal()
             check(overseer(principal, self), "filter buyers by place", "filter", "near")
-        request = BuyerRanking(filter, diversity, max_per_kind, max_per_country).to_domain()
+        request = BuyerRanking(
+            filter, diversity, max_per_kind, max_per_country, context
+        ).to_domain()
         return await match_types.match_buyers(
             info, self.external_id, request, first=first, after=after, at_least_seq=at_least_seq
         )

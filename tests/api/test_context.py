@@ -62,3 +62,41 @@ def test_what_is_malformed_is_refused_and_says_where(
     (error,) = refused["errors"]
     assert words in error["message"]
     assert (error["code"], error["field"]) == ("BAD_INPUT", ["input", "contextValues"])
+
+
+ASKED = """query ($buyer: ID!, $context: [ContextValueInput!], $after: String) {
+  buyer(by: {externalId: $buyer}) { matches(first: 5, context: $context, after: $after) {
+    pageInfo { endCursor } edges { node { score offer { externalId } explanations { kind } } } } }
+}"""
+OTHERWISE = """query ($offer: ID!, $context: [ContextValueInput!]) {
+  offer(by: {externalId: $offer}) { matches(first: 5, context: $context) {
+    edges { node { score explanations { kind } } } } } }"""
+WHY = """query ($buyer: ID!, $offer: ID!, $context: [ContextValueInput!]) {
+  explain(buyer: $buyer, offer: $offer, context: $context) { score } }"""
+
+
+def test_matches_are_asked_under_circumstances(served: Serving) -> None:
+    ids = {"buyer": market.buyer(5), "offer": market.offer(5)}
+    for query in (ASKED, OTHERWISE, WHY):
+        mine = {name: key for name, key in ids.items() if f"${name}" in query}
+        plain = served.data(query, **mine)
+        asked = served.data(query, context=[WET], **mine)
+        # Without a trained model nothing was learned of the weather.
+        for found in (plain, asked):
+            (found.get("buyer") or {}).get("matches", {}).pop("pageInfo", None)
+        assert asked == plain
+        wrong = {"context": [{"name": "Weather", "value": "rain"}], **mine}
+        answer = served.post(query, **wrong).json()
+        (error,) = answer["errors"]
+        assert error["extensions"]["code"] == "BAD_INPUT"
+        assert error["extensions"]["field"] == ["context"]
+
+
+def test_a_cursor_goes_with_its_circumstances(served: Serving) -> None:
+    buyer = market.buyer(5)
+    page = served.data(ASKED, buyer=buyer, context=[WET, PHONE])["buyer"]["matches"]
+    after = page["pageInfo"]["endCursor"]
+    assert served.codes(ASKED, buyer=buyer, after=after) == ["CURSOR_INVALID"]
+    assert served.codes(ASKED, buyer=buyer, after=after, context=[WET]) == ["CURSOR_INVALID"]
+    # The same circumstances in another order are the same request.
+    assert served.codes(ASKED, buyer=buyer, after=after, context=[PHONE, WET]) == []

@@ -101,6 +101,10 @@ def test_match_and_explain_agree(offerpath: Command, home: Path, marketplace: Pa
     assert [match["rank"] for match in ranking["matches"]] == [1, 2, 3, 4]
     best = ranking["matches"][0]
     pair = offerpath("explain", buyer, best["offer"]["id"], "--json").json
+    wet = ("--context", "weather=rain", "--context", "weekday=friday")
+    # Without a trained model nothing was learned of the weather.
+    assert offerpath("match", buyer, "--first", 4, *wet, "--json").json == ranking
+    assert offerpath("explain", buyer, best["offer"]["id"], *wet, "--json").json == pair
     assert (pair["score"], pair["position"], pair["stage"]) == (best["score"], 1, "NONE")
     assert pair["explanations"][0]["summary"] == best["explanations"][0]["summary"]
 
@@ -132,7 +136,7 @@ def test_match_filters(offerpath: Command, home: Path, marketplace: Path) -> Non
 @pytest.mark.parametrize(
     "options",
     [("--max-price", "20"), ("--near", "here"), ("--bought", "some"), ("--max-price", "2,50",
-      "--currency", "EUR")],
+      "--currency", "EUR"), ("--context", "rain"), ("--context", "Sky=grey")],
 )  # fmt: skip
 def test_match_refuses_what_it_cannot_read(
     options: tuple[str, ...], offerpath: Command, home: Path

@@ -84,7 +84,7 @@ def test_a_feature_contributes_what_its_absence_takes(scorer: Scorer) -> None:
                     continue
                 without = scorer.score_offers(other)[offer]
                 assert effect.score_without == pytest.approx(without, rel=1e-12)
-    assert seen == set(Mask) - {Mask.PIECE}
+    assert seen == set(Mask) - {Mask.PIECE, Mask.CONTEXT}
 
 
 def test_a_walk_row_counts_common_buyers() -> None:
