@@ -196,15 +196,13 @@ def _model_in_service(settings: Settings, terminal: Terminal) -> Model | None:
 
 
 def _refuse_worse(folder: Path, report: TrainingReport, trained: TrainedModel, page: Path) -> None:
-    from evaluation.training_report import compared_words
     from gnn.train import publish
 
     if report.comparison is None or not report.comparison.is_worse:
         return
     kept = publish(folder, trained)
     raise OfferpathError(
-        f"The new model does worse than the one in service and is not published. "
-        f"{compared_words(report.comparison)}",
+        f"The new model is not published. {report.comparison.words()}",
         mend=f"Look at it in {kept}, and at {page}. To publish it all the same: the same command "
         "with --publish-worse, which need not train again.",
     )

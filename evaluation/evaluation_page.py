@@ -20,6 +20,8 @@ NAMES = {
 }
 
 
+# A point of fewer pairs would be drawn where chance put it.
+FEWEST_PAIRS = 50
 LONGER = (
     "A score says how likely a buyer is to take the offer within a time as long as the "
     "validation slice; the held-out part is longer, so that more is taken than predicted."
@@ -102,7 +104,10 @@ def _slice_table(evaluation: Evaluation) -> tuple[list[str], list[list[object]]]
         [
             name,
             int(rows[models[0]]["buyers"]),
-            *(round(rows[model]["ndcg@20"], 4) for model in models),
+            *(
+                round(rows[model]["ndcg@20"], 4) if rows[model]["buyers"] else None
+                for model in models
+            ),
         ]
         for name, rows in evaluation.slices.items()
     ]
@@ -125,11 +130,12 @@ def _learning(evaluation: Evaluation) -> list[Section]:
 
 
 def _calibration(evaluation: Evaluation, words: str) -> Section:
-    rows = evaluation.calibration.as_rows()
+    rows = [row for row in evaluation.calibration.as_rows() if row["pairs"] >= FEWEST_PAIRS]
     figure = calibration(
         "Calibration",
         [row["predicted"] for row in rows],
         [row["observed"] for row in rows],
         [row["pairs"] for row in rows],
     )
-    return Section("Calibration", [words], None, [figure])
+    left_out = f"Scores that fewer than {FEWEST_PAIRS} pairs have are left out."
+    return Section("Calibration", [f"{words} {left_out}"], None, [figure])

@@ -102,7 +102,8 @@ def examples_section(examples: list[ExampleBuyer]) -> Section:
     words = (
         "Buyers that nothing was fitted on, from those who had bought least to those who had "
         "bought most, with their first matches by what was known before the held-out purchases. "
-        "Availability and filters are not applied."
+        "Availability and filters are not applied. A figure before a reason is the share of the "
+        "score that would go without it."
     )
     headers = ["Buyer", "#", "Match", "Score", "Taken later", "Why"]
     return Section("Ten buyers and their matches", [words], (headers, rows))
@@ -130,7 +131,7 @@ def _example(state: MatcherState, split: Split, row: int, known: NDArray[np.int3
             _title(corpus, offer),
             float(scores[offer]),
             bool(np.isin(offer, taken)),
-            tuple(f"{reason.summary} ({reason.contribution:+.0%})" for reason in reasons),
+            tuple(f"{reason.contribution:+.0%} {reason.summary}" for reason in reasons),
         )
         for offer, reasons in zip(top.tolist(), explained, strict=True)
     )

@@ -7,7 +7,7 @@ compared.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +36,9 @@ FEWEST_JUDGES = 50
 # Worse is what is lower by more than this many standard errors, and by more than this share.
 STANDARD_ERRORS = 2.0
 LEAST_LOSS = 0.01
+MOST_JUDGES = 600
 BLOCK = 128
+SAME, OWN = "what neither has seen", "each one's own slice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,8 @@ class Lift:
 class Comparison:
     """The new model beside the one in service.
 
-    ``on`` is "pairs that neither has seen" (figures are NDCG@20, the error is of paired
-    differences) or "each one's own slice" (figures are lifts).
+    ``on`` is SAME (figures are NDCG@20, the error is of paired differences) or OWN (figures are
+    lifts).
     """
 
     in_service: str
@@ -78,6 +80,28 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """Everything as plain values that json can write."""
         return asdict(self) | {"is_worse": self.is_worse}
+
+    def words(self) -> str:
+        """What was compared, how it came out, and what follows, in two sentences."""
+        what = (
+            f"NDCG@20 on purchases of {self.judges:,} buyers that neither has seen"
+            if self.on == SAME
+            else "NDCG@20 over the best simple model's, each on its own validation slice"
+        )
+        verdict = (
+            "It does worse." if self.is_worse else "It does not do worse, as far as can be told."
+        )
+        return (
+            f"Beside the model in service ({self.in_service}): {what}, is {self.new:.4f} for the "
+            f"new model and {self.old:.4f} for the one in service, with a standard error of the "
+            f"difference of {self.error:.4f}. {verdict}"
+        )
+
+
+def with_judges(choice: Choice, most: int = MOST_JUDGES) -> Choice:
+    """The same with at most so many judges, evenly drawn: a report is a matter of seconds."""
+    places = np.linspace(0, len(choice.judges) - 1, min(most, len(choice.judges)))
+    return replace(choice, judges=choice.judges[places.round().astype(np.int64)])
 
 
 def judge(trained: TrainedModel, choice: Choice, progress: Progress) -> Evaluation:
@@ -101,20 +125,28 @@ def judge(trained: TrainedModel, choice: Choice, progress: Progress) -> Evaluati
     return measure(part, seen, progress)
 
 
-def lift_of(evaluation: Evaluation, choice: Choice) -> Lift | None:
-    """The lift on the judges; None where no simple model finds anything or there are too few."""
+def ndcg_by_model(evaluation: Evaluation, choice: Choice) -> dict[str, NDArray[np.float64]]:
+    """NDCG@20 of each judge (J,) by every model that was ranked."""
     fresh = rows_of(choice.split.fresh, choice.judges)
-    ndcg = {name: measure_top(top, fresh, K).ndcg for name, top in evaluation.rankings.new.items()}
-    known = ~np.isnan(ndcg["offerpath"])
-    means = {name: float(values[known].mean()) for name, values in ndcg.items() if known.any()}
-    baseline = max(SIMPLE, key=lambda name: means.get(name, 0.0))
-    judges = int(known.sum())
+    return {name: measure_top(top, fresh, K).ndcg for name, top in evaluation.rankings.new.items()}
+
+
+def lift_of(ndcg: dict[str, NDArray[np.float64]]) -> Lift | None:
+    """The lift on the judges; None where no simple model finds anything or there is one judge."""
+    judges = len(ndcg["offerpath"])
+    means = {name: float(values.sum() / max(judges, 1)) for name, values in ndcg.items()}
+    baseline = max(SIMPLE, key=lambda name: means[name])
     if judges < 2 or means[baseline] <= 0:
         return None
     lift = means["offerpath"] / means[baseline]
-    residual = ndcg["offerpath"][known] - lift * ndcg[baseline][known]
-    error = float(residual.std(ddof=1)) / np.sqrt(judges) / means[baseline]
-    return Lift(judges, baseline, means["offerpath"], means[baseline], lift, float(error))
+    residual = ndcg["offerpath"] - lift * ndcg[baseline]
+    error = float(standard_error(residual)) / means[baseline]
+    return Lift(judges, baseline, means["offerpath"], means[baseline], lift, error)
+
+
+def standard_error(values: NDArray[np.float64]) -> float:
+    """Of the mean of two values (J,) or more."""
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def compare(
@@ -144,15 +176,13 @@ def compare(
             _ndcg(build_scorer(corpus, model), judges, choice.split, unseen, progress)
             for model in (choice.model, in_service)
         )
-        error = float((new - old).std(ddof=1) / np.sqrt(len(judges)))
-        on, figures = "pairs that neither has seen", (float(new.mean()), float(old.mean()))
-        return Comparison(in_service.version, on, len(judges), *figures, error)
+        means = float(new.mean()), float(old.mean())
+        return Comparison(in_service.version, SAME, len(judges), *means, standard_error(new - old))
     known = in_service.manifest.get("judged")
     if lift is None or not known or min(lift.judges, known["judges"]) < FEWEST_JUDGES:
         return None
     error = float(np.hypot(lift.error, known["error"]))
-    on = "each one's own slice"
-    return Comparison(in_service.version, on, lift.judges, lift.lift, known["lift"], error)
+    return Comparison(in_service.version, OWN, lift.judges, lift.lift, known["lift"], error)
 
 
 def unseen_pairs(snapshot: GraphSnapshot, choice: Choice, in_service: Model) -> Ragged:

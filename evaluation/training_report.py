@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import DamagedError
 from core.progress import SILENT, Progress
@@ -20,7 +23,16 @@ from evaluation.example_buyers import (
     example_buyers,
     examples_section,
 )
-from evaluation.judging import Comparison, Lift, compare, judge, lift_of
+from evaluation.judging import (
+    Comparison,
+    Lift,
+    compare,
+    judge,
+    lift_of,
+    ndcg_by_model,
+    standard_error,
+    with_judges,
+)
 from gnn.train import TrainedModel
 from gnn.walk_tuning import bought_rows
 from reports.page import Section, write_page
@@ -28,6 +40,8 @@ from scoring.artifact import Model
 from scoring.corpus_building import build_corpus
 from scoring.scorer import build_scorer
 
+# The forms that a blend may take, beside the models that are ranked.
+FORMS = {"network": "the blend as a network", "weights": "the blend as weights"}
 AS_LONG = (
     "A score says how likely a buyer is to take the offer within a time as long as the "
     "validation slice. Points on the diagonal are as likely as they say."
@@ -36,10 +50,14 @@ AS_LONG = (
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """What is said of a training; all but ``trained`` is empty with too few buyers to judge by."""
+    """What is said of a training; all but ``trained`` is empty with too few buyers to judge by.
+
+    ``ndcg`` is NDCG@20 of each judge (J,) by model.
+    """
 
     trained: TrainedModel
     evaluation: Evaluation | None = None
+    ndcg: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     lift: Lift | None = None
     comparison: Comparison | None = None
     examples: tuple[ExampleBuyer, ...] = ()
@@ -80,11 +98,12 @@ def report_training(
         in_service: what it would replace; None: nothing.
         progress: told of each part.
     """
-    choice = trained.choice
-    if choice is None:
+    if trained.choice is None:
         return TrainingReport(trained)
+    choice = with_judges(trained.choice)
     evaluation = judge(trained, choice, progress)
-    lift = lift_of(evaluation, choice)
+    ndcg = ndcg_by_model(evaluation, choice)
+    lift = lift_of(ndcg)
     corpus = build_corpus(choice.split.known)
     scorer, bought = build_scorer(corpus, choice.model), bought_rows(corpus)
     chosen = choose_examples(bought, choice.judges)
@@ -94,7 +113,7 @@ def report_training(
         # One of an earlier version may not fit the scorer any more: then nothing can be compared.
         with suppress(DamagedError):
             comparison = compare(snapshot, choice, corpus, lift, in_service, progress)
-    return TrainingReport(trained, evaluation, lift, comparison, tuple(examples))
+    return TrainingReport(trained, evaluation, ndcg, lift, comparison, tuple(examples))
 
 
 def write_training_report(folder: Path, report: TrainingReport) -> Path:
@@ -119,24 +138,18 @@ def served_because(trained: TrainedModel) -> str:
             "nothing was measured."
         )
     ranked = sorted(trained.validation.items(), key=lambda item: -item[1])
-    others = ", ".join(f"{NAMES.get(name, name)} {figure:.4f}" for name, figure in ranked[1:])
-    name, best = ranked[0]
-    won = f"NDCG@20 {best:.4f} on the validation slice, {others}."
-    if name == "offerpath":
-        return f"Offerpath's blend of all components is served: {won}"
-    return f"A simpler model won, so {NAMES.get(name, name)} alone is what is served: {won}"
-
-
-def compared_words(comparison: Comparison) -> str:
-    """One sentence: how the new model and the one in service did, on what."""
-    verdict = "worse" if comparison.is_worse else "not worse"
-    unit = "NDCG@20" if comparison.new < 1 and "neither" in comparison.on else "lift"
-    return (
-        f"On {comparison.on} ({comparison.judges:,} buyers) the new model has {unit} "
-        f"{comparison.new:.4f}, the one in service ({comparison.in_service}) "
-        f"{comparison.old:.4f}, with a standard error of the difference of "
-        f"{comparison.error:.4f}: {verdict}."
+    others = ", ".join(
+        f"{_name(name)} {figure:.4f}" for name, figure in ranked if name != trained.served
     )
+    best = trained.validation[trained.served]
+    won = f"NDCG@20 {best:.4f} on the validation slice, where the others have: {others}."
+    if trained.served == "offerpath":
+        return f"Offerpath's blend of all components is served: {won}"
+    return f"A simpler model won, so {_name(trained.served)} alone is what is served: {won}"
+
+
+def _name(model: str) -> str:
+    return (NAMES | FORMS).get(model, model)
 
 
 def _intro(report: TrainingReport) -> str:
@@ -162,10 +175,21 @@ def _served(report: TrainingReport) -> Section:
             f"{lift.baseline_ndcg:.4f}."
         )
     if report.comparison:
-        words.append(compared_words(report.comparison))
+        words.append(report.comparison.words())
     else:
-        words.append("There was no model in service to compare it with fairly.")
-    return Section("What is served, and why", words)
+        words.append("There was no model in service that it could be compared with fairly.")
+    rows: list[list[object]] = [
+        [NAMES[name], round(float(found.mean()), 4), round(standard_error(found), 4)]
+        for name, found in report.ndcg.items()
+        if len(found) > 1
+    ]
+    if not rows:
+        return Section("What is served, and why", words)
+    words.append(
+        "Over the buyers that nothing was fitted on, with the standard error of each mean; "
+        "Offerpath stands for what is served, here and in all that follows."
+    )
+    return Section("What is served, and why", words, (["Model", "NDCG@20", "±"], rows))
 
 
 def _made_of(trained: TrainedModel) -> Section:
