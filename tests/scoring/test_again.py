@@ -10,10 +10,16 @@ import polars as pl
 import pytest
 
 from core.snapshot import GraphSnapshot
+from scoring import tower as tower_module
 from scoring.again import NEVER, Fading, again_of, faded_count, latest, trend_of
+from scoring.components import AGAIN, TREND
 from scoring.corpus import KINDS, PURCHASED, BuyerColumns
 from scoring.corpus_building import build_corpus
-from tests.scoring.snapshots import random_snapshot
+from scoring.effects import Mask, effects_of_pieces
+from scoring.scorer import Scorer, build_scorer
+from scoring.states import state_of
+from tests.scoring.snapshots import random_model, random_snapshot
+from tests.scoring.test_scorer import NoEncoder
 
 DAY = 86_400_000_000
 NOW = 1_000 * DAY
@@ -124,3 +130,52 @@ def test_old_data_is_read_as_of_its_end_and_dates_to_come_do_not_count() -> None
     assert latest(build_corpus(half_way)) <= round(half_way.taken_at.timestamp() * 1e6)
     nobody = replace(snapshot, purchases=snapshot.purchases.head(0))
     assert latest(build_corpus(nobody)) == round(nobody.taken_at.timestamp() * 1e6)
+
+
+@pytest.fixture
+def scorer(monkeypatch: pytest.MonkeyPatch) -> Scorer:
+    """One whose blend weighs buying again, and whose purchases fade."""
+    monkeypatch.setattr(tower_module, "OfferEncoder", NoEncoder)
+    snapshot = random_snapshot()
+    return build_scorer(build_corpus(snapshot), random_model(snapshot))
+
+
+def test_a_pair_reads_its_own_purchases_and_no_others(scorer: Scorer) -> None:
+    offers = np.arange(len(scorer.corpus.offers), dtype=np.int32)
+    constants, seen = scorer.constants, 0
+    for buyer in range(0, len(scorer.corpus.buyers), 7):
+        state = state_of(scorer.corpus, buyer)
+        phi = scorer.components(scorer.read(state), offers)
+        expected = np.zeros(len(offers))
+        for piece in np.flatnonzero(state.evidence_kinds == PURCHASED):
+            left = faded_count(
+                int(state.counts[piece]), int(state.first_at[piece]), int(state.last_at[piece]),
+                constants.now, constants.fading.own_days or 0.0,
+            )  # fmt: skip
+            expected[state.offers[piece]] = np.log1p(left / constants.fading.unbought)
+        assert np.allclose(phi[:, AGAIN], expected, rtol=1e-12, atol=0.0)
+        assert np.array_equal(phi[:, TREND], constants.trend)
+        seen += int((expected > 0).sum())
+    assert seen > 50
+    assert len(np.unique(constants.trend)) > 10
+
+
+def test_the_purchases_of_an_offer_are_among_what_explains_it(scorer: Scorer) -> None:
+    checked = 0
+    for buyer in range(0, len(scorer.corpus.buyers), 7):
+        state = state_of(scorer.corpus, buyer)
+        bought = np.flatnonzero(state.evidence_kinds == PURCHASED)
+        own = state.offers[bought]
+        told = effects_of_pieces(scorer, state, scorer.read(state), own, 1)
+        for piece, offer, effects in zip(bought.tolist(), own, told, strict=True):
+            (effect,) = [e for e in effects if e.row == piece]
+            assert effect.mask is Mask.PIECE
+            rest = scorer.score_pairs(state.without_piece(piece), np.array([offer], np.int32))
+            assert effect.score_without == pytest.approx(rest[0], rel=1e-9)
+            checked += effect.carrier == AGAIN
+    assert checked > 20
+
+
+def test_offers_that_are_new_since_the_snapshot_have_no_trend(scorer: Scorer) -> None:
+    grown = scorer.constants.for_offers(len(scorer.corpus.offers) + 2)
+    assert np.array_equal(grown.trend, [*scorer.constants.trend, 0.0, 0.0])
