@@ -100,7 +100,7 @@ def examples_section(examples: list[ExampleBuyer]) -> Section:
                 ]
             )
     words = (
-        "Buyers that nothing was fitted on, from those who had bought least to those who had "
+        "Buyers that no weight was fitted on, from those who had bought least to those who had "
         "bought most, with their first matches by what was known before the held-out purchases. "
         "Availability and filters are not applied. A figure before a reason is the share of the "
         "score that would go without it."

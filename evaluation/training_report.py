@@ -159,9 +159,10 @@ def _intro(report: TrainingReport) -> str:
     return (
         f"Model {report.trained.model.version}. The figures are of the model as it was before it "
         f"learned the validation slice too, on {data['new_pairs']:,} purchases of "
-        f"{data['testers']:,} buyers of that slice that nothing was fitted on, among "
-        f"{data['offers']:,} offers. What is published has learned from everything; how good it is "
-        "on purchases nothing was chosen by, offerpath evaluate says."
+        f"{data['testers']:,} buyers of that slice that no weight was fitted on (when to stop and "
+        f"a few settings were chosen with them), among {data['offers']:,} offers. What is "
+        "published has learned from everything; how good it is on purchases that nothing was "
+        "chosen by, offerpath evaluate says."
     )
 
 
@@ -186,7 +187,7 @@ def _served(report: TrainingReport) -> Section:
     if not rows:
         return Section("What is served, and why", words)
     words.append(
-        "Over the buyers that nothing was fitted on, with the standard error of each mean; "
+        "Over the buyers that no weight was fitted on, with the standard error of each mean; "
         "Offerpath stands for what is served, here and in all that follows."
     )
     return Section("What is served, and why", words, (["Model", "NDCG@20", "±"], rows))
