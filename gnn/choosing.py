@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.progress import Progress
+from core.snapshot import GraphSnapshot
 from gnn.blending import (
     SINGLES,
     calibrated,
@@ -17,6 +18,7 @@ from gnn.blending import (
     gather_examples,
     ndcg_of_blends,
 )
+from gnn.context_fitting import fit_context
 from gnn.slim import SlimSettings
 from gnn.split import Split
 from gnn.walk_tuning import tune_slim, tune_walk
@@ -36,7 +38,8 @@ OFFERPATH = "offerpath"
 class Chosen:
     """What the validation slice decided; ``judged`` is the blend that the judges saw.
 
-    ``validation`` is the NDCG@20 of each candidate on buyers that nothing was fitted on.
+    ``validation`` is the NDCG@20 of each candidate on buyers that nothing was fitted on, without
+    circumstances; ``context`` is how much each name of these counts.
     """
 
     epochs: int
@@ -46,6 +49,7 @@ class Chosen:
     judged: Blend
     served: str
     validation: dict[str, float]
+    context: dict[str, float] = field(default_factory=dict)
 
     def entries(self, *, judged: bool = False) -> dict[str, Any]:
         """The manifest's entries that a scorer is built by."""
@@ -55,6 +59,7 @@ class Chosen:
             "walk": asdict(self.walk),
             "slim": asdict(self.slim),
             "blend": blend.as_mapping(),
+            "context": self.context,
         }
 
     def as_state(self) -> dict[str, Any]:
@@ -76,6 +81,7 @@ class Chosen:
             Blend.from_mapping(kept["judged"]),
             kept["served"],
             kept["validation"],
+            kept["context"],
         )
 
     @classmethod
@@ -97,6 +103,7 @@ def decide(
     model: Model,
     testers: NDArray[np.int64],
     split: Split,
+    snapshot: GraphSnapshot,
     *,
     epochs: int,
     seed: int,
@@ -106,7 +113,8 @@ def decide(
     """Tune, fit and choose; returns with it the learned links of the known part.
 
     Everything is fitted on the first half of ``testers`` and compared on the other, the judges;
-    the winner is then fitted on all of them. ``model`` needs no links yet.
+    the winner is then fitted on all of them. ``snapshot`` is what ``split`` was made of; ``model``
+    needs no links yet.
     """
     walk, _ = tune_walk(corpus, testers, split.fresh, progress)
     slim, links = tune_slim(corpus, walk, testers, split.fresh, threads, progress)
@@ -126,4 +134,5 @@ def decide(
         judged = fitted[winner]
     validation = {OFFERPATH: max(figures[name] for name in FITTED)} | figures
     served = OFFERPATH if winner in FITTED else winner
-    return Chosen(epochs, walk, slim, blend, judged, served, validation), links
+    context = fit_context(scorer.with_blend(blend), snapshot, split, testers, random, progress)
+    return Chosen(epochs, walk, slim, blend, judged, served, validation, context), links

@@ -28,6 +28,8 @@ from scoring.scorer import Scorer
 from scoring.states import state_of
 
 Floats = NDArray[np.float64]
+# Of each half; more would take as long as the rest of the choosing.
+MOST_BUYERS = 300
 MOST_QUESTIONS = 2000
 # With fewer buyers in a half, whether a circumstance helps cannot be told.
 FEWEST_BUYERS = 20
@@ -123,10 +125,14 @@ def fit_context(
     if not names:
         return {}
     asked = [q for q in questions_of(snapshot, split, testers) if _teaches(lifts, q.context)]
+    able = np.unique([question.buyer for question in asked])
+    halves = [
+        part[np.isin(part, able)][:MOST_BUYERS] for part in np.split(testers, [len(testers) // 2])
+    ]
+    chosen = set(np.concatenate(halves).tolist())
+    asked = [question for question in asked if question.buyer in chosen]
     drawn = random.permutation(len(asked))[:MOST_QUESTIONS]
     asked = [asked[n] for n in np.sort(drawn).tolist()]
-    half = len(testers) // 2
-    halves = [np.intersect1d(part, [q.buyer for q in asked]) for part in np.split(testers, [half])]
     if min(len(part) for part in halves) < FEWEST_BUYERS:
         return {}
     every = gather_answers(scorer, lifts, asked, split.fresh, random, progress)

@@ -171,7 +171,7 @@ def _choose(
         links = OfferRows(*(np.asarray(kept[name]) for name in SLIM_ARRAYS))
     else:
         chosen, links = decide(
-            corpus, model, testers, split, epochs=fitted.epochs, seed=settings.seed,
+            corpus, model, testers, split, snapshot, epochs=fitted.epochs, seed=settings.seed,
             threads=settings.threads, progress=session.progress,
         )  # fmt: skip
         if stage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
@@ -11,14 +12,18 @@ import pytest
 from core.context import parse_context
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
+from gnn.choosing import Chosen
 from gnn.context_fitting import Answers, fit_context, gather_answers, questions_of
 from gnn.split import Split, split_snapshot
+from gnn.train import TrainSettings, train
 from scoring.corpus_building import build_corpus
 from scoring.metrics import measure_top, rank_top
 from scoring.ragged import Ragged
 from scoring.scorer import Scorer, build_scorer
 from scoring.states import state_of
-from tests.scoring.test_context import weather_market
+from tests.scoring.test_context import OFFERS, weather_market
+
+RAIN = parse_context(["weather=rain"])
 
 
 def halved(snapshot: GraphSnapshot) -> tuple[Split, Scorer]:
@@ -120,3 +125,23 @@ def _ndcg(scorer: Scorer, snapshot: GraphSnapshot, split: Split) -> float:
         top = rank_top(scores[None, :], 5)
         found.append(measure_top(top, relevant, 5).means()["ndcg"])
     return float(np.mean(found))
+
+
+def test_a_training_keeps_the_weights_in_the_manifest_and_a_scorer_reads_them() -> None:
+    snapshot = weather_market(1, pull=0.7)
+    settings = TrainSettings(dimension=8, epochs=2, threads=1)
+    model = train(snapshot, settings, now=datetime(2025, 6, 1, tzinfo=UTC)).model
+    assert set(model.manifest["context"]) == {"weather"}
+    scorer = build_scorer(build_corpus(snapshot), model)
+    state = state_of(scorer.corpus, 5)
+    dry, wet = scorer.score_offers(state), scorer.score_offers(state, RAIN)
+    assert (wet / dry)[0:OFFERS:2].min() > 1.0 > (wet / dry)[1:OFFERS:2].max()
+    # Nothing else of the score hangs on it: without circumstances it is what it was.
+    none = replace(scorer, context_weights={})
+    assert np.array_equal(none.score_offers(state), dry)
+
+
+def test_what_was_chosen_comes_back_from_a_checkpoint() -> None:
+    chosen = replace(Chosen.by_default(3), context={"weather": 0.5})
+    assert Chosen.of_state(chosen.as_state()).context == {"weather": 0.5}
+    assert chosen.entries()["context"] == {"weather": 0.5}
