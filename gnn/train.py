@@ -13,7 +13,7 @@ import torch
 from core.errors import InputError
 from core.progress import SILENT, Progress
 from core.snapshot import GraphSnapshot
-from gnn.checkpoints import Journal, Stage
+from gnn.checkpoints import Journal, Stage, State
 from gnn.choosing import Chosen, decide, with_links
 from gnn.devices import device_named
 from gnn.export import feature_arrays, manifest_of, tower_arrays
@@ -115,8 +115,7 @@ def train(
     session = _Session(settings, progress, device_named(settings.device), journal)
     chosen, choice, curve = _choose(snapshot, session, labels[0], validation)
     fitted, model = _fit_model(snapshot, session, "final", labels[1], stop_at=chosen.epochs)
-    problem = slim_problem(build_corpus(snapshot), chosen.walk)
-    model = with_links(model, problem.solve(chosen.slim.ridge, settings.threads, progress))
+    model = with_links(model, _final_links(snapshot, chosen, session))
     manifest = model.manifest | chosen.entries() | {
         "metrics": {"validation": chosen.validation, "epochs": fitted.epochs},
         "curve": [list(point) for point in curve],
@@ -167,19 +166,37 @@ def _choose(
     stage = session.stage("chosen")
     kept = stage.load() if stage else None
     if kept:
-        chosen = Chosen.of_state(kept["chosen"])
-        links = OfferRows(*(np.asarray(kept[name]) for name in SLIM_ARRAYS))
+        chosen, links = Chosen.of_state(kept["chosen"]), _links_of(kept)
     else:
         chosen, links = decide(
             corpus, model, testers, split, snapshot, epochs=fitted.epochs, seed=settings.seed,
             threads=settings.threads, progress=session.progress,
         )  # fmt: skip
         if stage:
-            state = dict(zip(SLIM_ARRAYS, map(torch.from_numpy, links), strict=True))
-            stage.keep({"chosen": chosen.as_state()} | state, "Choosing: done")
+            stage.keep({"chosen": chosen.as_state()} | _state_of(links), "Choosing: done")
     model = with_links(model, links)
     model = replace(model, manifest=model.manifest | chosen.entries(judged=True))
     return chosen, Choice(split, model, np.sort(testers[len(testers) // 2 :])), fitted.curve
+
+
+def _final_links(snapshot: GraphSnapshot, chosen: Chosen, session: _Session) -> OfferRows:
+    stage = session.stage("links")
+    kept = stage.load() if stage else None
+    if kept:
+        return _links_of(kept)
+    problem = slim_problem(build_corpus(snapshot), chosen.walk)
+    links = problem.solve(chosen.slim.ridge, session.settings.threads, session.progress)
+    if stage:
+        stage.keep(_state_of(links), "Links between offers: done")
+    return links
+
+
+def _state_of(links: OfferRows) -> State:
+    return dict(zip(SLIM_ARRAYS, map(torch.from_numpy, links), strict=True))
+
+
+def _links_of(kept: State) -> OfferRows:
+    return OfferRows(*(np.asarray(kept[name]) for name in SLIM_ARRAYS))
 
 
 def _fit_model(

@@ -22,13 +22,15 @@ import torch
 from core.progress import Progress
 from core.snapshot import GraphSnapshot
 from gnn.checkpoints import Found, Journal, digest_of_data
+from gnn.fitting import Schedule
 from gnn.provenance import journal_entry
 from gnn.train import TrainedModel, train
-from tests.gnn.conftest import NOW, SMALL, Heard
-from tests.gnn.killed_training import journal_of
+from tests.gnn.conftest import NOW, Heard
+from tests.gnn.killed_training import SLOW, few, journal_of
 
 ROOT = Path(__file__).parents[2]
 KILLS = 2
+EPOCH = Schedule().fewest_steps
 
 
 class Stopped(KeyboardInterrupt):
@@ -69,44 +71,59 @@ def assert_same(ours: TrainedModel, theirs: TrainedModel) -> None:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(planted: GraphSnapshot) -> TrainedModel:
+def market() -> GraphSnapshot:
+    """What killed_training learns from."""
+    return few()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(market: GraphSnapshot) -> TrainedModel:
     """The training of killed_training, from its beginning to its end."""
-    return train(replace(planted, taken_at=NOW), SMALL, now=NOW)
+    trained = train(replace(market, taken_at=NOW), SLOW, now=NOW)
+    assert trained.model.manifest["metrics"]["epochs"] >= 3, "too few epochs to interrupt"
+    return trained
 
 
-def interrupted(planted: GraphSnapshot, folder: Path, progress: Progress) -> dict[str, str]:
+def interrupted(market: GraphSnapshot, folder: Path, progress: Progress) -> dict[str, str]:
     with journal_of(folder) as journal:
         with pytest.raises(Stopped):
-            train(planted, SMALL, progress, now=NOW, journal=journal)
+            train(market, SLOW, progress, now=NOW, journal=journal)
         return journal.kept
 
 
 @pytest.mark.parametrize(
     ("label", "step", "kept"),
     [
-        ("Training to choose", 35, {"choosing": "Training to choose: 3 of at most 6 epochs"}),
-        ("Tuning the walk", 3, {"choosing": "Training to choose: done"}),
+        (
+            "Training to choose",
+            3 * EPOCH + 5,
+            {"choosing": "Training to choose: 3 of at most 6 epochs"},
+        ),
         ("Comparing models", 3, {"choosing": "Training to choose: done"}),
         ("Training on everything", 1, {"choosing": "", "chosen": "Choosing: done"}),
-        ("Training on everything", 25, {"choosing": "", "chosen": "", "final": "2 of at most"}),
+        (
+            "Training on everything",
+            2 * EPOCH + 5,
+            {"choosing": "", "chosen": "", "final": "2 of at most"},
+        ),
     ],
 )
 def test_it_goes_on_to_the_very_same_model(
     label: str,
     step: int,
     kept: dict[str, str],
-    planted: GraphSnapshot,
+    market: GraphSnapshot,
     uninterrupted: TrainedModel,
     tmp_path: Path,
 ) -> None:
-    found = interrupted(planted, tmp_path, Interrupting(label, step))
+    found = interrupted(market, tmp_path, Interrupting(label, step))
     assert found.keys() == kept.keys()
     assert all(kept[name] in words for name, words in found.items())
     heard = Heard()
     # The graph is read anew, at another moment; nothing else of it has changed.
     journal = journal_of(tmp_path, NOW + timedelta(days=30))
     assert journal.found is Found.THIS
-    again = train(planted, SMALL, heard, now=NOW, journal=journal)
+    again = train(market, SLOW, heard, now=NOW, journal=journal)
     assert_same(again, uninterrupted)
     assert ("Tuning the walk" in heard.tasks) == ("chosen" not in kept)
     journal.remove()
@@ -136,25 +153,25 @@ def test_it_goes_on_after_being_killed(uninterrupted: TrainedModel, tmp_path: Pa
 
 
 def test_a_checkpoint_that_was_cut_short_or_altered_is_not_used(
-    planted: GraphSnapshot, uninterrupted: TrainedModel, tmp_path: Path
+    market: GraphSnapshot, uninterrupted: TrainedModel, tmp_path: Path
 ) -> None:
-    interrupted(planted, tmp_path, Interrupting("Training on everything", 25))
+    interrupted(market, tmp_path, Interrupting("Training on everything", 2 * EPOCH + 5))
     choosing, final = tmp_path / "choosing.pt", tmp_path / "final.pt"
     content = bytearray(choosing.read_bytes())
     content[len(content) // 2] ^= 1
     choosing.write_bytes(bytes(content))
     os.truncate(final, final.stat().st_size // 2)
     told: list[str] = []
-    about = journal_entry(planted, SMALL)
+    about = journal_entry(market, SLOW)
     with Journal(tmp_path, about, NOW, tell=told.append) as journal:
-        assert_same(train(planted, SMALL, now=NOW, journal=journal), uninterrupted)
+        assert_same(train(market, SLOW, now=NOW, journal=journal), uninterrupted)
     assert ["choosing.pt" in told[0], "final.pt" in told[1]] == [True, True]
     assert all("not used" in line for line in told)
 
 
-def test_what_is_of_another_training_is_not_used(planted: GraphSnapshot, tmp_path: Path) -> None:
-    interrupted(planted, tmp_path / "one", Interrupting("Training on everything", 25))
-    other = journal_entry(planted, replace(SMALL, seed=9))
+def test_what_is_of_another_training_is_not_used(market: GraphSnapshot, tmp_path: Path) -> None:
+    interrupted(market, tmp_path / "one", Interrupting("Training on everything", 2 * EPOCH + 5))
+    other = journal_entry(market, replace(SLOW, seed=9))
     told: list[str] = []
     with Journal(tmp_path / "two", other, NOW, tell=told.append) as journal:
         shutil.copy(tmp_path / "one" / "final.pt", tmp_path / "two")
