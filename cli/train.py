@@ -14,12 +14,12 @@ import typer
 from cli.console import Terminal
 from cli.session import now, run_with_graph, session_of
 from cli.training import (
-    keep_memory_mapped,
     read_training_snapshot,
     require_torch,
     yield_while_waiting,
 )
 from core.errors import DamagedError, GraphBusyError, OfferpathError
+from core.memory import keep_memory_mapped
 from core.published import MANIFEST, read_manifest, sha256_of
 
 if TYPE_CHECKING:

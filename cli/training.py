@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from cli.console import Terminal
@@ -16,9 +14,6 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from core.snapshot import GraphSnapshot
     from graph.store import GraphStore
-
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-NEVER_TRIM = 2**31 - 1
 
 
 def read_training_snapshot(settings: Settings, terminal: Terminal) -> GraphSnapshot:
@@ -69,16 +64,3 @@ def yield_while_waiting() -> None:
     idle ones sleeping costs a second or two of a demo. Read by OpenMP when torch is first imported.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def keep_memory_mapped() -> None:
-    """Tell glibc not to map and unmap big arrays at every step, which doubles a step's time.
-
-    MALLOC_MMAP_MAX_ and MALLOC_TRIM_THRESHOLD_ would do the same, but only from before the start.
-    """
-    if sys.platform != "linux":
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_MAX, 0)
-        mallopt(M_TRIM_THRESHOLD, NEVER_TRIM)

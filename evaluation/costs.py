@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import resource
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.memory import give_back_memory
 from core.progress import Progress, Task
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -26,10 +26,7 @@ def cpu_seconds() -> float:
 def forget_peak() -> None:
     """Give free memory back and begin to look for the peak anew, where the system can (Linux)."""
     gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+    give_back_memory()
     try:
         CLEAR.write_text(FORGET_PEAK)
     except OSError:

@@ -34,9 +34,11 @@ from scoring.scorer import Scorer
 from scoring.states import state_of
 
 Floats = NDArray[np.float64]
-HARD = 300
-EASY = 200
+HARD = 250
+EASY = 100
 RIDGE = 1e-3
+# Examples read at once in full precision: what bounds the memory.
+ROWS = 65_536
 SINGLES = {
     "walk": WALK_ONLY,
     "slim": SLIM_ONLY,
@@ -126,10 +128,10 @@ def fit_weights(examples: Examples) -> Blend:
     The loss is the mean over buyers of the mean over what they took of ``-log softmax``, each
     offer weighted as many as it stands for, with a small ridge on standardised components.
     """
-    spread = examples.phi.std(axis=0, dtype=np.float64)
+    _, spread = _moments(examples.phi)
     spread[list(PER_BUYER)] = 0.0
     usable = spread > 1e-9
-    scaled = examples.phi[:, usable] / spread[usable]
+    scaled = examples.phi[:, usable] / spread[usable].astype(np.float32)
     count = int(examples.buyer.max(initial=-1)) + 1
     starts = np.searchsorted(examples.buyer, np.arange(count))
     takes = np.bincount(examples.buyer, weights=examples.taken, minlength=count)
@@ -137,16 +139,16 @@ def fit_weights(examples: Examples) -> Blend:
     share /= max((takes > 0).sum(), 1)
     per_buyer = np.bincount(examples.buyer, weights=share, minlength=count)
     log_importance = np.log(examples.importance)
-    positive = share @ scaled
+    positive = (share.astype(np.float32) @ scaled).astype(np.float64)
 
     def objective(weights: Floats) -> tuple[float, Floats]:
-        logits = scaled @ weights + log_importance
+        logits = scaled @ weights.astype(np.float32) + log_importance
         peak = np.maximum.reduceat(logits, starts)
         odds = np.exp(logits - peak[examples.buyer])
         total = np.add.reduceat(odds, starts)
         odds *= (per_buyer / total)[examples.buyer]
         value = per_buyer @ (np.log(total) + peak) - positive @ weights
-        slope = odds @ scaled - positive
+        slope: Floats = odds.astype(np.float32) @ scaled - positive
         return value + RIDGE * float(weights @ weights), slope + 2 * RIDGE * weights
 
     start = np.full(int(usable.sum()), 0.1)
@@ -162,11 +164,10 @@ def fit_network(
 ) -> Blend:
     """A weighted sum and a layer of hidden units by the same listwise softmax, calibrated after."""
     settings = settings or NetworkSettings()
-    phi = torch.from_numpy(examples.phi)
-    mean, spread = phi.double().mean(0), phi.double().std(0)
+    mean, spread = (torch.from_numpy(moment) for moment in _moments(examples.phi))
     usable = spread > 1e-6
     safe = torch.where(usable, spread, torch.ones_like(spread))
-    scaled = ((phi - mean.float()) / safe.float()) * usable
+    scaled = torch.from_numpy(examples.phi).sub(mean.float()).div_(safe.float()).mul_(usable)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         linear, inner = torch.nn.Linear(len(safe), 1), torch.nn.Linear(len(safe), settings.hidden)
@@ -183,6 +184,15 @@ def fit_network(
             outer.weight[0].double().numpy(),
         )
     return calibrated(Blend(network), examples)
+
+
+def _moments(phi: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """Mean and deviation (K,) of components (P, K), without a copy in full precision."""
+    mean: Floats = phi.mean(axis=0, dtype=np.float64)
+    squares = np.zeros(phi.shape[1])
+    for start in range(0, len(phi), ROWS):
+        squares += ((phi[start : start + ROWS] - mean) ** 2).sum(axis=0)
+    return mean, np.sqrt(squares / max(len(phi), 1))
 
 
 def _descend(
@@ -234,7 +244,12 @@ def _listwise(logits: Tensor, offset: Tensor, taken: Tensor, number: Tensor, cou
 
 def calibrated(blend: Blend, examples: Examples) -> Blend:
     """The same order, scaled and shifted so that the score is the probability of taking (Platt)."""
-    logits = logit_rows(examples.phi.astype(np.float64), blend.combination)
+    logits = np.concatenate(
+        [
+            logit_rows(examples.phi[start : start + ROWS].astype(np.float64), blend.combination)
+            for start in range(0, len(examples.phi), ROWS)
+        ]
+    )
     centre, spread = float(logits.mean()), float(max(logits.std(), 1e-9))
     scaled = (logits - centre) / spread
     importance = examples.importance / examples.importance.sum()

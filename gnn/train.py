@@ -11,6 +11,7 @@ import polars as pl
 import torch
 
 from core.errors import InputError
+from core.memory import give_back_memory
 from core.progress import SILENT, Progress
 from core.snapshot import GraphSnapshot
 from gnn.checkpoints import Journal, Stage, State
@@ -219,6 +220,7 @@ def _fit_model(
     )  # fmt: skip
     arrays = tower_arrays(fitted.model, graph, recipe) | feature_arrays(spec)
     manifest = manifest_of(corpus, spec, recipe)
+    give_back_memory()
     return fitted, Model("validation", corpus.offers.ids, arrays, manifest)
 
 
