@@ -21,7 +21,7 @@ from scoring.baselines import Rp3Beta
 from tests.evaluation.folders import BLOCKS, write_features, write_matrices
 
 CONDUCT = Conduct(
-    TrainSettings(seed=2, dimension=16, epochs=12, threads=2),
+    TrainSettings(seed=2, dimension=16, epochs=12, threads=1),
     10**9,
     SILENT,
     datetime(2026, 1, 1, tzinfo=UTC),
@@ -73,7 +73,7 @@ def test_the_report_has_the_form_that_others_read(quality: Quality, data: Matrix
     assert set(report["models"]) == MODELS
     assert all(set(row) == FIGURES | COSTS for row in report["models"].values())
     assert set(report["settings"]["baselines"]) == BASELINES
-    assert report["settings"]["validation_ndcg@20"].keys() == MODELS
+    assert report["settings"]["validation_ndcg@20"].keys() >= MODELS
     assert report["settings"]["seed"] == 2
 
 
