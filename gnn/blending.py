@@ -148,7 +148,7 @@ def fit_weights(examples: Examples) -> Blend:
         total = np.add.reduceat(odds, starts)
         odds *= (per_buyer / total)[examples.buyer]
         value = per_buyer @ (np.log(total) + peak) - positive @ weights
-        slope: Floats = odds.astype(np.float32) @ scaled - positive
+        slope = np.asarray(odds.astype(np.float32) @ scaled, dtype=np.float64) - positive
         return value + RIDGE * float(weights @ weights), slope + 2 * RIDGE * weights
 
     start = np.full(int(usable.sum()), 0.1)
