@@ -23,7 +23,7 @@ from scoring.ragged import Ragged
 
 TRAIN, TEST, TUNE = "train.npz", "test.npz", "tune.npz"
 COORDINATES, CATEGORIES = "poi_coords.csv.gz", "poi_categories.csv.gz"
-FORM = "Give a folder with train.npz and test.npz (docs/operations.md)."
+FORM = "Give a folder with train.npz and test.npz (docs/measuring.md)."
 
 
 @dataclass(frozen=True, slots=True)
