@@ -117,7 +117,7 @@ def _learning(evaluation: Evaluation) -> list[Section]:
     curve = evaluation.trained.curve
     if not curve:
         return []
-    best = max(curve, key=lambda point: point[2])[0]
+    best = evaluation.trained.model.manifest["metrics"]["epochs"]
     figure = learning_curve(
         "Learning",
         [epoch for epoch, _, _ in curve],

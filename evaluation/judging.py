@@ -117,8 +117,7 @@ def judge(trained: TrainedModel, choice: Choice, progress: Progress) -> Evaluati
         split.cut,
     )
     model = choice.model.manifest | {
-        "curve": [list(point) for point in trained.curve],
-        "settings": trained.model.manifest["settings"],
+        name: trained.model.manifest[name] for name in ("curve", "settings", "metrics")
     }
     chosen = Model(trained.model.version, choice.model.offer_ids, choice.model.arrays, model)
     seen = TrainedModel(chosen, trained.curve, trained.validation, trained.served)

@@ -41,7 +41,11 @@ from scoring.corpus_building import build_corpus
 from scoring.scorer import build_scorer
 
 # The forms that a blend may take, beside the models that are ranked.
-FORMS = {"network": "the blend as a network", "weights": "the blend as weights"}
+FORMS = {
+    "network": "the blend as a network",
+    "weights": "the blend as weights",
+    "slim": "learned links between offers",
+}
 AS_LONG = (
     "A score says how likely a buyer is to take the offer within a time as long as the "
     "validation slice. Points on the diagonal are as likely as they say."
@@ -139,13 +143,23 @@ def served_because(trained: TrainedModel) -> str:
         )
     ranked = sorted(trained.validation.items(), key=lambda item: -item[1])
     others = ", ".join(
-        f"{_name(name)} {figure:.4f}" for name, figure in ranked if name != trained.served
+        f"{_name(name)} {figure:.4f}"
+        for name, figure in ranked
+        if name != trained.served and (name, figure) not in _forms(trained)
     )
     best = trained.validation[trained.served]
     won = f"NDCG@20 {best:.4f} on the validation slice, where the others have: {others}."
     if trained.served == "offerpath":
         return f"Offerpath's blend of all components is served: {won}"
     return f"A simpler model won, so {_name(trained.served)} alone is what is served: {won}"
+
+
+def _forms(trained: TrainedModel) -> set[tuple[str, float]]:
+    """The form of the blend that is the blend: it is no other model."""
+    if trained.served != "offerpath":
+        return set()
+    best = trained.validation["offerpath"]
+    return {(name, best) for name in ("network", "weights")}
 
 
 def _name(model: str) -> str:

@@ -152,11 +152,16 @@ def learning_curve(
     figure.set_label(alternative)
     panels = figure.subplots(max(1, len(names)), 1, sharex=True, squeeze=False)[:, 0]
     for axes, name, colour in zip(panels, names, cycle(COLOURS), strict=False):
-        axes.plot(np.asarray(steps), np.asarray(series[name]), color=colour, linewidth=1.6)
+        axes.plot(
+            np.asarray(steps), np.asarray(series[name]), color=colour, linewidth=1.6,
+            marker="o", markersize=4,
+        )  # fmt: skip
         if best is not None:
             axes.axvline(best, color=GRID, linestyle="--", linewidth=1)
         _finish(axes, y_label=name)
     panels[0].set_title(_clip(title, 54), fontsize=12, loc="left")
+    if len(steps) == 1:
+        panels[-1].set_xlim(float(steps[0]) - 1, float(steps[0]) + 1)
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[-1].set_xlabel(y_label or "step")
     return figure
