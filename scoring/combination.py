@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 class Combination(NamedTuple):
     """``logit = bias + context + weights . phi + outer . max(0, inner_bias + phi @ inner)``.
 
-    The component ``context`` is in log odds as it stands (scoring.context), whatever the weights,
-    which are 0 for it.
+    The component ``context``, the last, is in log odds as it stands (scoring.context); ``weights``
+    and ``inner`` are not read for it.
 
     weights (K,), inner (K, H), inner_bias (H,), outer (H,); H is 0 for a plain weighted sum.
     """
@@ -33,13 +33,13 @@ class Combination(NamedTuple):
 def logit_of(phi: Floats, by: Combination, hidden: Floats) -> float:
     """Components (K,) -> log odds; ``hidden`` (H,) is overwritten."""
     logit = by.bias + phi[CONTEXT]
-    for k in range(len(by.weights)):
+    for k in range(CONTEXT):
         logit += by.weights[k] * phi[k]
     size = len(by.outer)
     if size:
         for h in range(size):
             hidden[h] = by.inner_bias[h]
-        for k in range(len(by.weights)):
+        for k in range(CONTEXT):
             value = phi[k]
             if value != 0.0:
                 row = by.inner[k]

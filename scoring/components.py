@@ -61,6 +61,8 @@ COMPONENTS = (
     CONTEXT,
 ) = range(len(COMPONENTS))
 
+# What is fitted of a combination is of the components before it.
+assert len(COMPONENTS) - 1 == CONTEXT
 # By component, the one that stands for its group.
 GROUP = np.arange(len(COMPONENTS))
 GROUP[[LINKS, SLIM, SLIM_ROOT, SLIM_LOG, SLIM_SQUARES]] = WALK

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from core.context import Context, ContextValue, parse_context
-from core.errors import InputError
+from core.errors import CursorInvalidError, InputError
+from core.settings import Settings
+from graph.store import GraphStore
 from matching.answers import ExplanationKind, PathKind, Stage
 from matching.explanations import explain_offers
 from matching.lookups import score_pairs
@@ -19,10 +21,18 @@ from matching.requests import (
     check_request,
     request_fingerprint,
 )
+from matching.service import MatchingService
 from matching.state import MatcherState, build_state
 from matching.why_not import explain_pair
+from scoring import tower as tower_module
+from scoring.artifact import publish_model
+from scoring.corpus_building import build_corpus
 from scoring.states import EMPTY_STATE
+from tests.matching.conftest import standing_clock
+from tests.matching.filling import fill_graph
 from tests.matching.markets import NOW
+from tests.matching.test_ranking_oracle import NoEncoder
+from tests.scoring.snapshots import random_model
 from tests.scoring.test_context import OFFERS, weather_market
 
 RAIN = parse_context(["weather=rain"])
@@ -125,3 +135,39 @@ def test_what_is_malformed_is_refused() -> None:
         with pytest.raises(InputError) as caught:
             check_request(request(context=(ContextValue("Weather", "rain"),)))
         assert caught.value.field == ("context",)
+
+
+async def test_a_service_learns_of_circumstances_from_the_graph(
+    store: GraphStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tower_module, "OfferEncoder", NoEncoder)
+    market = weather_market(1, pull=0.5, rows=2000)
+    await fill_graph(store, market)
+    snapshot = await store.read_snapshot()
+    model = random_model(snapshot)
+    learned = replace(model, manifest=model.manifest | {"context": {"weather": 2.0}})
+    publish_model(settings.models_dir, learned)
+    service = await MatchingService.open(store, settings, standing_clock)
+    request = OfferMatchRequest(context=RAIN)
+    wet = await service.rank_offers(BUYER, request)
+    dry = await service.rank_offers(BUYER, OfferMatchRequest())
+    lifts = build_corpus(market).context_lifts.of(RAIN[0])
+    assert lifts is not None
+    row = {key: at for at, key in enumerate(market.offers["id"])}
+    plain = {item.id: item.score for item in dry.items}
+    for item in wet.items[:10]:
+        odds, before = (np.log(s / (1 - s)) for s in (item.score, plain[item.id]))
+        assert odds - before == pytest.approx(2.0 * lifts[row[item.id]], abs=1e-6)
+    best = wet.items[0].id
+    buyers = await service.rank_buyers(best, BuyerMatchRequest(context=RAIN))
+    assert {item.id: item.score for item in buyers.items}[BUYER] == wet.items[0].score
+    assert await service.score_pairs([(BUYER, best)], RAIN) == [wet.items[0].score]
+    pair = await service.explain(BUYER, best, request)
+    (told,) = await service.explanations([(BUYER, best)], 10, RAIN)
+    assert (pair.score, pair.explanations) == (wet.items[0].score, told[: len(pair.explanations)])
+    assert ExplanationKind.CONTEXT in [one.kind for one in told]
+    again = await service.resume_offers(BUYER, request, wet.id)
+    assert [item.id for item in again.items] == [item.id for item in wet.items]
+    with pytest.raises(CursorInvalidError):
+        await service.resume_offers(BUYER, OfferMatchRequest(), wet.id)
+    await service.close()

@@ -42,6 +42,7 @@ def weather_market(seed: int, pull: float, rows: int = 6000) -> GraphSnapshot:
             "buyer_id": [f"b{n:03d}" for n in who],
             "offer_id": ids[what].tolist(),
             "at": [START + timedelta(minutes=n) for n in range(rows)],
+            "quantity": [1] * rows,
             "context": sky.tolist(),
         }
     )
