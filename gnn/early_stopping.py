@@ -8,7 +8,7 @@ from gnn.checkpoints import State
 from gnn.model import OfferSage
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-WIDTH = 20
+WIDTH = 12
 
 
 def sparkline(figures: list[float]) -> str:
@@ -47,12 +47,10 @@ class BestSoFar:
         return self.figure > float("-inf")
 
     def words(self, loss: float) -> str:
-        """The last figure, the best and the way there, in a line."""
+        """The last figure, the best and the way there; short, so that a bar has room beside it."""
         figures = [figure for _, _, figure in self.curve]
-        return (
-            f"loss {loss:.3f}, NDCG@20 {figures[-1]:.4f}, "
-            f"best {self.figure:.4f} at epoch {self.epoch} {sparkline(figures)}"
-        )
+        best = f"best {self.figure:.4f}"
+        return f"loss {loss:.2f} NDCG@20 {figures[-1]:.4f} {best} {sparkline(figures)}"
 
     def as_state(self) -> State:
         """All of it as plain values and tensors."""

@@ -118,7 +118,7 @@ def test_it_begins_anew_when_told_or_when_it_is_another(
     assert "Going on" not in answer.err and "Tuning the walk" in answer.err
     assert said in answer.err
     # How it learned, and the best so far.
-    assert "best 0." in answer.err and "at epoch" in answer.err
+    assert "NDCG@20 0." in answer.err and "best 0." in answer.err
 
 
 def test_a_worse_model_is_refused_kept_aside_and_published_when_told(
