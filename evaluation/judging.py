@@ -36,7 +36,9 @@ FEWEST_JUDGES = 50
 # Worse is what is lower by more than this many standard errors, and by more than this share.
 STANDARD_ERRORS = 2.0
 LEAST_LOSS = 0.01
-MOST_JUDGES = 600
+MOST_JUDGES, FEWER_JUDGES = 600, 250
+# Scores that a report may make: with many offers fewer buyers are asked.
+MOST_SCORES = 10_000_000
 BLOCK = 128
 SAME, OWN = "what neither has seen", "each one's own slice"
 
@@ -99,7 +101,11 @@ class Comparison:
 
 
 def with_judges(choice: Choice, most: int = MOST_JUDGES) -> Choice:
-    """The same with at most so many judges, evenly drawn: a report is a matter of seconds."""
+    """The same with at most so many judges, evenly drawn: a report costs less than a training.
+
+    Fewer, but not below FEWER_JUDGES, where MOST_SCORES would be passed.
+    """
+    most = min(most, max(FEWER_JUDGES, MOST_SCORES // max(len(choice.model.offer_ids), 1)))
     places = np.linspace(0, len(choice.judges) - 1, min(most, len(choice.judges)))
     return replace(choice, judges=choice.judges[places.round().astype(np.int64)])
 
