@@ -12,6 +12,7 @@ from core.progress import Progress
 from core.snapshot import GraphSnapshot
 from gnn.blending import (
     SINGLES,
+    Examples,
     calibrated,
     fit_network,
     fit_weights,
@@ -19,6 +20,7 @@ from gnn.blending import (
     ndcg_of_blends,
 )
 from gnn.context_fitting import fit_context
+from gnn.recipe import Recipe
 from gnn.slim import SlimSettings
 from gnn.split import Split
 from gnn.walk_tuning import tune_slim, tune_walk
@@ -30,7 +32,7 @@ from scoring.scorer import build_scorer
 from scoring.walk import WalkSettings
 
 # What is served under the product's name: the better of the two fitted forms.
-FITTED = ("network", "weights")
+FORMS = ("network", "weights")
 OFFERPATH = "offerpath"
 
 
@@ -42,6 +44,7 @@ class Chosen:
     circumstances; ``context`` is how much each name of these counts.
     """
 
+    recipe: Recipe
     epochs: int
     walk: WalkSettings
     slim: SlimSettings
@@ -56,6 +59,7 @@ class Chosen:
         blend = self.judged if judged else self.blend
         return {
             "served": self.served,
+            "recipe": asdict(self.recipe),
             "walk": asdict(self.walk),
             "slim": asdict(self.slim),
             "blend": blend.as_mapping(),
@@ -74,6 +78,7 @@ class Chosen:
     def of_state(cls, kept: dict[str, Any]) -> Chosen:
         """What ``as_state`` was made of."""
         return cls(
+            Recipe(**kept["recipe"]),
             kept["epochs"],
             WalkSettings(**kept["walk"]),
             SlimSettings(**kept["slim"]),
@@ -85,17 +90,23 @@ class Chosen:
         )
 
     @classmethod
-    def by_default(cls, epochs: int) -> Chosen:
+    def by_default(cls, recipe: Recipe, epochs: int) -> Chosen:
         """What is taken where there are too few buyers to choose by."""
         kept = UNTRAINED.as_mapping()
         blend = Blend.of(kept["weights"] | {"slim_log": 1.0, "cosine": 5.0}, kept["bias"])
-        return cls(epochs, WalkSettings(), SlimSettings(), blend, blend, OFFERPATH, {})
+        return cls(recipe, epochs, WalkSettings(), SlimSettings(), blend, blend, OFFERPATH, {})
 
 
 def with_links(model: Model, links: OfferRows) -> Model:
     """The model with its learned links between offers."""
     arrays = model.arrays | dict(zip(SLIM_ARRAYS, links, strict=True))
     return Model(model.version, model.offer_ids, arrays, model.manifest)
+
+
+def _fitted(examples: Examples, seed: int, progress: Progress) -> dict[str, Blend]:
+    """Each of FORMS, fitted on these examples."""
+    forms = (fit_network(examples, seed, progress), fit_weights(examples))
+    return dict(zip(FORMS, forms, strict=True))
 
 
 def decide(
@@ -105,6 +116,7 @@ def decide(
     split: Split,
     snapshot: GraphSnapshot,
     *,
+    recipe: Recipe,
     epochs: int,
     seed: int,
     threads: int,
@@ -112,27 +124,30 @@ def decide(
 ) -> tuple[Chosen, OfferRows]:
     """Tune, fit and choose; returns with it the learned links of the known part.
 
-    Everything is fitted on the first half of ``testers`` and compared on the other, the judges;
-    the winner is then fitted on all of them. ``snapshot`` is what ``split`` was made of; ``model``
-    needs no links yet.
+    What is fitted is fitted on each half of ``testers`` and compared on the other; the winner is
+    then fitted on all of them. The second half are the judges of what was fitted on the first.
+    ``snapshot`` is what ``split`` was made of; ``model`` needs no links yet.
     """
     walk, _ = tune_walk(corpus, testers, split.fresh, progress)
     slim, links = tune_slim(corpus, walk, testers, split.fresh, threads, progress)
     scorer = build_scorer(corpus, with_links(model, links), blend=UNTRAINED, walk=walk)
     random = np.random.default_rng(seed)
-    half = len(testers) // 2
-    first = gather_examples(scorer, testers[:half], split.fresh, random, progress)
-    fitted = {"network": fit_network(first, seed, progress), "weights": fit_weights(first)}
-    figures = ndcg_of_blends(scorer, testers[half:], split.fresh, fitted | SINGLES, progress)
+    halves = np.split(testers, [len(testers) // 2])
+    examples = [gather_examples(scorer, h, split.fresh, random, progress) for h in halves]
+    fitted = [_fitted(half, seed, progress) for half in examples]
+    figures = dict.fromkeys(fitted[0] | SINGLES, 0.0)
+    # Each half is judged by what the other was fitted on.
+    for half, blends in zip(halves, reversed(fitted), strict=True):
+        found = ndcg_of_blends(scorer, half, split.fresh, blends | SINGLES, progress)
+        for name, figure in found.items():
+            figures[name] += figure * len(half) / len(testers)
     winner = max(figures, key=lambda name: figures[name])
-    rest = gather_examples(scorer, testers[half:], split.fresh, random, progress)
-    every = first.joined(rest)
+    every = examples[0].joined(examples[1])
     if winner in SINGLES:
-        blend, judged = calibrated(SINGLES[winner], every), calibrated(SINGLES[winner], first)
+        blend, judged = (calibrated(SINGLES[winner], known) for known in (every, examples[0]))
     else:
-        blend = fit_network(every, seed, progress) if winner == "network" else fit_weights(every)
-        judged = fitted[winner]
-    validation = {OFFERPATH: max(figures[name] for name in FITTED)} | figures
-    served = OFFERPATH if winner in FITTED else winner
+        blend, judged = _fitted(every, seed, progress)[winner], fitted[0][winner]
+    validation = {OFFERPATH: max(figures[name] for name in FORMS)} | figures
+    served = OFFERPATH if winner in FORMS else winner
     context = fit_context(scorer.with_blend(blend), snapshot, split, testers, random, progress)
-    return Chosen(epochs, walk, slim, blend, judged, served, validation, context), links
+    return Chosen(recipe, epochs, walk, slim, blend, judged, served, validation, context), links

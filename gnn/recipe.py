@@ -42,6 +42,11 @@ class Recipe:
     relu: bool = False
 
 
+# Tried for a few epochs each; what suits the data is learned by. Many sparse buyers let identities
+# move far, few dense ones overfit by that within an epoch.
+RECIPES = (Recipe(), Recipe(temperature=0.12, identity_rate=0.003))
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One draw: messages that flow, pairs (P,) to predict as rows of ``buyers``, negatives (M,)."""

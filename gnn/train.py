@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from gnn.export import feature_arrays, manifest_of, tower_arrays
 from gnn.fitting import Fitted, Schedule, fit
 from gnn.graph import build_graph
 from gnn.provenance import fingerprint_of, versions
-from gnn.recipe import Recipe
+from gnn.recipe import RECIPES, Recipe
 from gnn.split import split_snapshot
 from gnn.validation import Choice, Validation, given_split, testers_of
 from gnn.walk_tuning import slim_problem
@@ -34,6 +34,8 @@ from scoring.rows import OfferRows
 FEWEST_TESTERS = 20
 # Buyers that each look of early stopping asks.
 MOST_WATCHED = 1000
+# How long each recipe is tried before one is learned by.
+TRIAL_EPOCHS = 4
 Curve = tuple[tuple[int, float, float], ...]
 
 
@@ -51,7 +53,7 @@ class TrainSettings:
     epochs: int = 20
     threads: int = 2
     validation_share: float = 0.1
-    recipe: Recipe = field(default_factory=Recipe)
+    recipe: Recipe | None = None
     patience: int = 4
     device: str = "auto"
 
@@ -61,9 +63,10 @@ class TrainSettings:
         return Schedule(epochs=self.epochs, patience=self.patience)
 
     @property
-    def whole_recipe(self) -> Recipe:
-        """The recipe with this dimension."""
-        return replace(self.recipe, dimension=self.dimension)
+    def recipes(self) -> tuple[Recipe, ...]:
+        """What may be learned by, with this dimension: the one given, or those to choose from."""
+        given = RECIPES if self.recipe is None else (self.recipe,)
+        return tuple(replace(recipe, dimension=self.dimension) for recipe in given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,9 @@ def train(
     _refuse_too_little(snapshot)
     session = _Session(settings, progress, device_named(settings.device), journal)
     chosen, choice, curve = _choose(snapshot, session, labels[0], validation)
-    fitted, model = _fit_model(snapshot, session, "final", labels[1], stop_at=chosen.epochs)
+    fitted, model = _fit_model(
+        snapshot, session, chosen.recipe, "final", labels[1], stop_at=chosen.epochs
+    )
     model = with_links(model, _final_links(snapshot, chosen, session))
     manifest = model.manifest | chosen.entries() | {
         "metrics": {"validation": chosen.validation, "epochs": fitted.epochs},
@@ -160,24 +165,40 @@ def _choose(
     corpus = build_corpus(split.known)
     testers = testers_of(split, corpus, settings.seed)
     if len(testers) < FEWEST_TESTERS:
-        return Chosen.by_default(settings.epochs // 2), None, ()
+        return Chosen.by_default(settings.recipes[0], settings.epochs // 2), None, ()
     testers = np.random.default_rng(settings.seed).permutation(testers)
     watch = Validation(corpus, split, np.sort(testers[:MOST_WATCHED]))
-    fitted, model = _fit_model(split.known, session, "choosing", label, watch=watch)
+    recipe = _suiting_recipe(split.known, session, watch)
+    fitted, model = _fit_model(split.known, session, recipe, "choosing", label, watch=watch)
     stage = session.stage("chosen")
     kept = stage.load() if stage else None
     if kept:
         chosen, links = Chosen.of_state(kept["chosen"]), _links_of(kept)
     else:
         chosen, links = decide(
-            corpus, model, testers, split, snapshot, epochs=fitted.epochs, seed=settings.seed,
-            threads=settings.threads, progress=session.progress,
+            corpus, model, testers, split, snapshot, recipe=recipe, epochs=fitted.epochs,
+            seed=settings.seed, threads=settings.threads, progress=session.progress,
         )  # fmt: skip
         if stage:
             stage.keep({"chosen": chosen.as_state()} | _state_of(links), "Choosing: done")
     model = with_links(model, links)
     model = replace(model, manifest=model.manifest | chosen.entries(judged=True))
     return chosen, Choice(split, model, np.sort(testers[len(testers) // 2 :])), fitted.curve
+
+
+def _suiting_recipe(snapshot: GraphSnapshot, session: _Session, watch: Validation) -> Recipe:
+    """Of the recipes, the one that is best on the validation slice after a few epochs."""
+    recipes = session.settings.recipes
+    if len(recipes) == 1:
+        return recipes[0]
+    figures: list[float] = []
+    for number, recipe in enumerate(recipes):
+        fitted, _ = _fit_model(
+            snapshot, session, recipe, f"trying-{number}", f"Trying recipe {number + 1}",
+            watch=watch, stop_at=min(TRIAL_EPOCHS, session.settings.epochs),
+        )  # fmt: skip
+        figures.append(max(figure for _, _, figure in fitted.curve))
+    return recipes[int(np.argmax(figures))]
 
 
 def _final_links(snapshot: GraphSnapshot, chosen: Chosen, session: _Session) -> OfferRows:
@@ -203,6 +224,7 @@ def _links_of(kept: State) -> OfferRows:
 def _fit_model(
     snapshot: GraphSnapshot,
     session: _Session,
+    recipe: Recipe,
     stage: str,
     label: str,
     *,
@@ -210,7 +232,7 @@ def _fit_model(
     stop_at: int | None = None,
 ) -> tuple[Fitted, Model]:
     settings = session.settings
-    corpus, recipe = build_corpus(snapshot), settings.whole_recipe
+    corpus = build_corpus(snapshot)
     spec = fit_features(corpus, round(snapshot.taken_at.timestamp() * 1e6), settings.seed)
     graph = build_graph(corpus, spec)
     fitted = fit(

@@ -71,11 +71,23 @@ def _best(scores: NDArray[np.floating], width: int) -> NDArray[np.int64]:
         near = np.broadcast_to(np.arange(width), scores.shape).copy()
     else:
         near = np.argpartition(-scores, width - 1, axis=1)[:, :width]
+        _settle_ties(scores, near)
     near.sort(axis=1)
     found = np.take_along_axis(scores, near, axis=1)
     order = np.argsort(-found, axis=1, kind="stable")
     valid = np.isfinite(np.take_along_axis(found, order, axis=1))
     return np.where(valid, np.take_along_axis(near, order, axis=1), -1)
+
+
+def _settle_ties(scores: NDArray[np.floating], near: NDArray[np.int64]) -> None:
+    """Where columns score as the last one chosen, choose the first of them instead."""
+    width = near.shape[1]
+    least = np.take_along_axis(scores, near, axis=1).min(axis=1)
+    tied = np.flatnonzero((scores >= least[:, None]).sum(axis=1) > width)
+    for row in tied[np.isfinite(least[tied])]:
+        above = np.flatnonzero(scores[row] > least[row])
+        level = np.flatnonzero(scores[row] == least[row])
+        near[row] = np.concatenate([above, level[: width - len(above)]])
 
 
 def measure_top(top: NDArray[np.int32], relevant: Ragged, k: int) -> BuyerMetrics:
