@@ -1,9 +1,9 @@
-"""How much buying again weighs beside everything else: fitted on what was, and was not, repeated.
+"""How much buying again weighs: fitted on what buyers did, and did not, take again.
 
-The blend is fitted and compared on what buyers took for the first time, where ``again`` is 0; that
-order stays as it is. What is fitted here is one weight more, and what a pair that was never bought
-counts for, by the likelihood of what buyers took again of their own offers. Both parts of the score
-are then probabilities of the same thing and may stand in one list.
+The blend is fitted and compared on what buyers took for the first time, where ``again`` is 0; those
+scores stay as they are to the bit. What is fitted here are the few weights of pairs that were
+bought before, by the likelihood of what buyers took again. Both are probabilities of the same
+thing, within the same time, and may stand in one list.
 """
 
 from __future__ import annotations
@@ -14,72 +14,76 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from scoring.again import Fading, faded_purchases
 from scoring.blend import Blend
 from scoring.combination import logit_rows
-from scoring.components import AGAIN
+from scoring.components import AGAIN, COMPONENTS, POPULARITY, TREND
 from scoring.corpus import PURCHASED
 from scoring.ragged import Ragged
 from scoring.scorer import Scorer
 from scoring.states import state_of
 
 Floats = NDArray[np.float64]
+# What a buyer buys again: what it bought often and lately, what sells, what sells now. The rest
+# counts by what the blend makes of it.
+OWN = (AGAIN, POPULARITY, TREND)
 FEWEST_REPEATS = 20
-# How far ``unbought`` may go: from next to nothing to a whole purchase.
-LEAST_UNBOUGHT = 1e-4
+RIDGE = 1e-4
 
 
-def weigh_again(
-    scorer: Scorer, blend: Blend, buyers: NDArray[np.int64], taken: Ragged
-) -> tuple[Blend, Fading]:
-    """The blend with a weight of ``again``, and the fading with its ``unbought``.
+def weigh_again(scorer: Scorer, blend: Blend, buyers: NDArray[np.int64], taken: Ragged) -> Blend:
+    """The same blend with the weights of pairs that were bought before.
 
-    ``taken`` row b lists what buyer b (of all) took after the scorer's corpus. With fewer than
-    FEWEST_REPEATS offers taken again by ``buyers`` (n,) the weight is 0.
+    ``taken`` row b lists what buyer b (of all) took after the scorer's corpus. Weights are never
+    negative. With fewer than FEWEST_REPEATS offers taken again by ``buyers`` (n,) the blend is as
+    it was.
     """
-    fading = scorer.constants.fading
-    rest, left, again = _own_offers(scorer, blend, buyers, taken)
+    features, again = _own_offers(scorer, blend, buyers, taken)
     if int(again.sum()) < FEWEST_REPEATS:
-        return _weighing(blend, 0.0), fading
-
-    def objective(at: Floats) -> tuple[float, Floats]:
-        unbought = np.exp(at[1])
-        gain = np.log1p(left / unbought)
-        logits = rest + at[0] * gain
-        miss = 1.0 / (1.0 + np.exp(-logits)) - again
-        value = float((np.logaddexp(0.0, logits) - again * logits).mean())
-        by_unbought = -at[0] * left / (left + unbought)
-        return value, np.array([(miss * gain).mean(), (miss * by_unbought).mean()])
-
-    found = minimize(
-        objective, np.array([0.5, np.log(fading.unbought)]), jac=True, method="L-BFGS-B",
-        bounds=[(0.0, None), (np.log(LEAST_UNBOUGHT), 0.0)],
-    )  # fmt: skip
-    unbought = float(np.exp(found.x[1]))
-    return _weighing(blend, float(found.x[0])), replace(fading, unbought=unbought)
+        return blend
+    weights, bias = _likeliest(features, again)
+    own = np.zeros(len(COMPONENTS))
+    own[list(OWN)] = weights[:-1]
+    by = blend.combination._replace(own=own, own_share=float(weights[-1]), own_bias=bias)
+    return replace(blend, combination=by)
 
 
 def _own_offers(
     scorer: Scorer, blend: Blend, buyers: NDArray[np.int64], taken: Ragged
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Of all that each buyer had bought: the other log odds, what is left, whether taken again."""
-    parts = []
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Of all that each buyer had bought: OWN and the blend's log odds (P, 4); taken again (P,)."""
     b = scorer.corpus.buyers
-    faded = faded_purchases(b, scorer.constants.now, scorer.constants.fading)
+    parts = []
     for buyer in buyers.tolist():
-        pieces = np.arange(b.ptr[buyer], b.ptr[buyer + 1])
-        pieces = pieces[b.evidence_kind[pieces] == PURCHASED]
-        offers = b.offer[pieces]
+        pieces = slice(b.ptr[buyer], b.ptr[buyer + 1])
+        offers = b.offer[pieces][b.evidence_kind[pieces] == PURCHASED]
         phi = scorer.components(scorer.read(state_of(scorer.corpus, buyer)), offers)
+        own = phi[:, list(OWN)]
+        # As if it had not been bought: the log odds that the others are ranked by.
         phi[:, AGAIN] = 0.0
         rest = logit_rows(phi, blend.combination)
-        parts.append((rest, faded[pieces], np.isin(offers, taken.row(buyer))))
-    rest, left, again = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return rest, left, again
+        parts.append((np.column_stack([own, rest]), np.isin(offers, taken.row(buyer))))
+    features, again = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return features, again
 
 
-def _weighing(blend: Blend, weight: float) -> Blend:
-    """The same blend with this weight of ``again`` and nothing of it in the network."""
-    weights, inner = blend.combination.weights.copy(), blend.combination.inner.copy()
-    weights[AGAIN], inner[AGAIN] = weight, 0.0
-    return replace(blend, combination=blend.combination._replace(weights=weights, inner=inner))
+def _likeliest(features: Floats, taken: NDArray[np.bool_]) -> tuple[Floats, float]:
+    """Logistic regression of taken (P,) on features (P, F): weights (F,) >= 0 and the bias."""
+    mean, spread = features.mean(axis=0), features.std(axis=0)
+    usable = spread > 1e-9
+    spread[~usable] = 1.0
+    scaled = (features - mean) / spread * usable
+
+    def objective(at: Floats) -> tuple[float, Floats]:
+        logits = at[0] + scaled @ at[1:]
+        miss = 1.0 / (1.0 + np.exp(-logits)) - taken
+        value = float((np.logaddexp(0.0, logits) - taken * logits).mean())
+        slope = np.concatenate([[miss.mean()], scaled.T @ miss / len(taken) + 2 * RIDGE * at[1:]])
+        return value + RIDGE * float(at[1:] @ at[1:]), slope
+
+    size = features.shape[1]
+    found = minimize(
+        objective, np.zeros(size + 1), jac=True, method="L-BFGS-B",
+        bounds=[(None, None)] + [(0.0, None)] * size,
+    )  # fmt: skip
+    weights: Floats = found.x[1:] / spread
+    return weights, float(found.x[0] - weights @ mean)

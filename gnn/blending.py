@@ -25,6 +25,7 @@ from scoring.components import (
     PER_BUYER,
     POPULARITY,
     SLIM_LOG,
+    TREND,
     WALK,
 )
 from scoring.corpus import PURCHASED
@@ -303,7 +304,7 @@ def _sampled(
         return np.arange(len(phi)), np.ones(len(phi))
     rough = (
         phi[:, WALK] + phi[:, SLIM_LOG] + 5.0 * phi[:, COSINE]
-        + 0.5 * phi[:, NEAR_5] + phi[:, POPULARITY]
+        + 0.5 * phi[:, NEAR_5] + phi[:, POPULARITY] + phi[:, TREND]
     )  # fmt: skip
     hard = np.zeros(len(phi), dtype=bool)
     hard[np.argpartition(-rough, HARD)[:HARD]] = True

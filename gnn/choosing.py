@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from core.progress import Progress
 from core.snapshot import GraphSnapshot
+from gnn.again_tuning import tune_fading
+from gnn.again_weighing import weigh_again
 from gnn.blending import (
     SINGLES,
     Examples,
@@ -24,6 +26,7 @@ from gnn.recipe import Recipe
 from gnn.slim import SlimSettings
 from gnn.split import Split
 from gnn.walk_tuning import tune_slim, tune_walk
+from scoring.again import NEVER, Fading
 from scoring.artifact import SLIM_ARRAYS, Model
 from scoring.blend import UNTRAINED, Blend
 from scoring.corpus import Corpus
@@ -41,7 +44,8 @@ class Chosen:
     """What the validation slice decided; ``judged`` is the blend that the judges saw.
 
     ``validation`` is the NDCG@20 of each candidate on buyers that nothing was fitted on, without
-    circumstances; ``context`` is how much each name of these counts.
+    circumstances; ``context`` is how much each name of these counts. ``fading`` is how fast
+    purchases lose weight.
     """
 
     recipe: Recipe
@@ -53,6 +57,7 @@ class Chosen:
     served: str
     validation: dict[str, float]
     context: dict[str, float] = field(default_factory=dict)
+    fading: Fading = NEVER
 
     def entries(self, *, judged: bool = False) -> dict[str, Any]:
         """The manifest's entries that a scorer is built by."""
@@ -64,6 +69,7 @@ class Chosen:
             "slim": asdict(self.slim),
             "blend": blend.as_mapping(),
             "context": self.context,
+            "again": asdict(self.fading),
         }
 
     def as_state(self) -> dict[str, Any]:
@@ -87,6 +93,7 @@ class Chosen:
             kept["served"],
             kept["validation"],
             kept["context"],
+            Fading(**kept["again"]),
         )
 
     @classmethod
@@ -130,7 +137,11 @@ def decide(
     """
     walk, _ = tune_walk(corpus, testers, split.fresh, progress)
     slim, links = tune_slim(corpus, walk, testers, split.fresh, threads, progress)
-    scorer = build_scorer(corpus, with_links(model, links), blend=UNTRAINED, walk=walk)
+    # A random split tells what belongs together, not what comes after what.
+    fading = tune_fading(corpus, split.taken) if split.cut else NEVER
+    scorer = build_scorer(
+        corpus, with_links(model, links), blend=UNTRAINED, walk=walk, fading=fading
+    )
     random = np.random.default_rng(seed)
     halves = np.split(testers, [len(testers) // 2])
     examples = [gather_examples(scorer, h, split.fresh, random, progress) for h in halves]
@@ -149,5 +160,8 @@ def decide(
         blend, judged = _fitted(every, seed, progress)[winner], fitted[0][winner]
     validation = {OFFERPATH: max(figures[name] for name in FORMS)} | figures
     served = OFFERPATH if winner in FORMS else winner
+    blend = weigh_again(scorer, blend, testers, split.taken)
+    judged = weigh_again(scorer, judged, halves[0], split.taken)
     context = fit_context(scorer.with_blend(blend), snapshot, split, testers, random, progress)
-    return Chosen(recipe, epochs, walk, slim, blend, judged, served, validation, context), links
+    chosen = Chosen(recipe, epochs, walk, slim, blend, judged, served, validation, context, fading)
+    return chosen, links

@@ -37,6 +37,15 @@ class Split:
         """Rows of the buyers who took something for the first time after the cut."""
         return np.flatnonzero(np.diff(self.fresh.ptr))
 
+    @property
+    def taken(self) -> Ragged:
+        """Row b lists all that buyer b took after the cut, for the first time or again."""
+        buyers = np.arange(len(self.fresh.ptr) - 1)
+        parts = (self.fresh, self.repeated)
+        rows = np.concatenate([np.repeat(buyers, np.diff(part.ptr)) for part in parts])
+        values = np.concatenate([part.values for part in parts])
+        return ragged_from_pairs(rows, values, len(buyers))
+
 
 def split_snapshot(
     snapshot: GraphSnapshot, share: float, seed: int, *, first_purchases: bool = False

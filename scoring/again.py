@@ -25,6 +25,8 @@ Times = NDArray[np.int64]
 
 DAY = 86_400_000_000.0
 LOG_2 = np.log(2.0)
+# The part of a purchase that begins to count; what is fitted makes up for other choices.
+LEAST = 0.1
 # How many purchases that are as many as ever are added to what an offer sold lately.
 PRIOR_PURCHASES = 1.0
 LIFT_LIMIT = 3.0
@@ -32,16 +34,10 @@ LIFT_LIMIT = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Fading:
-    """What is learned of buying again.
-
-    ``own_days`` and ``sales_days`` are half-lives in days, of a buyer's own purchases and of an
-    offer's sales, None when they never fade; ``unbought`` > 0 is the part of a purchase that a
-    pair which was never bought counts for.
-    """
+    """Half-lives in days: of a buyer's own purchases, of an offer's sales; None: never fades."""
 
     own_days: float | None = None
     sales_days: float | None = None
-    unbought: float = 0.1
 
 
 NEVER = Fading()
@@ -87,11 +83,11 @@ def again_of(
 ) -> Floats:
     """The component ``again`` (E,) that each piece of evidence (E,) gives to its own offer.
 
-    log(1 + faded count / unbought), above 0 and unbounded; 0 for what is no purchase. A piece's
+    log(1 + faded count / LEAST), above 0 and unbounded; 0 for what is no purchase. A piece's
     number reads nothing but the piece, so that taking the piece away takes it away whole.
     """
     half_life = _or_never(fading.own_days)
-    again: Floats = _again_of(kinds, counts, first_at, last_at, now, half_life, fading.unbought)
+    again: Floats = _again_of(kinds, counts, first_at, last_at, now, half_life)
     return again
 
 
@@ -103,23 +99,14 @@ def _again_of(
     last_at: Times,
     now: int,
     half_life: float,
-    unbought: float,
 ) -> Floats:
     # One piece at a time: a vectorised logarithm may round otherwise in another place of an array.
     again = np.zeros(len(kinds), dtype=np.float64)
     for e in range(len(kinds)):
         if kinds[e] == PURCHASED:
             left = faded_count(counts[e], first_at[e], last_at[e], now, half_life)
-            again[e] = np.log1p(left / unbought)
+            again[e] = np.log1p(left / LEAST)
     return again
-
-
-def faded_purchases(buyers: BuyerColumns, now: int, fading: Fading) -> Floats:
-    """(E,) what is left of each piece of evidence for its buyer; 0 for what is no purchase."""
-    half_life = _or_never(fading.own_days)
-    left = faded_counts(buyers.count, buyers.first_at, buyers.last_at, now, half_life)
-    bought: Floats = np.where(buyers.evidence_kind == PURCHASED, left, 0.0)
-    return bought
 
 
 def trend_of(buyers: BuyerColumns, offers: int, now: int, fading: Fading) -> Floats:

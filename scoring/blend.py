@@ -45,13 +45,17 @@ class Blend:
         """
         try:
             plain = cls.of(kept["weights"], kept["bias"], calibrated=kept["calibrated"])
-            _refuse_unknown(kept["inner"])
+            for part in ("inner", "own"):
+                _refuse_unknown(kept[part])
             size = len(kept["outer"])
             rows = [kept["inner"].get(name, [0.0] * size) for name in COMPONENTS]
             network = plain.combination._replace(
                 inner=np.array(rows, dtype=np.float64).reshape(len(COMPONENTS), size),
                 inner_bias=np.array(kept["inner_bias"], dtype=np.float64),
                 outer=np.array(kept["outer"], dtype=np.float64),
+                own=np.array([float(kept["own"].get(name, 0.0)) for name in COMPONENTS]),
+                own_share=float(kept["own_share"]),
+                own_bias=float(kept["own_bias"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedError(
@@ -60,7 +64,7 @@ class Blend:
         return cls(network, plain.calibrated)
 
     def as_mapping(self) -> dict[str, Any]:
-        """Plain values: ``weights`` and ``inner`` by component name, the rest as lists."""
+        """Plain values: ``weights``, ``inner`` and ``own`` by component name, the rest as lists."""
         by = self.combination
         return {
             "weights": {n: float(w) for n, w in zip(COMPONENTS, by.weights, strict=True)},
@@ -68,6 +72,9 @@ class Blend:
             "inner": {n: row.tolist() for n, row in zip(COMPONENTS, by.inner, strict=True)},
             "inner_bias": by.inner_bias.tolist(),
             "outer": by.outer.tolist(),
+            "own": {n: float(w) for n, w in zip(COMPONENTS, by.own, strict=True)},
+            "own_share": by.own_share,
+            "own_bias": by.own_bias,
             "calibrated": self.calibrated,
         }
 
@@ -76,7 +83,11 @@ class Blend:
         by = self.combination
         return Blend(
             by._replace(
-                weights=by.weights * slope, bias=by.bias * slope + shift, outer=by.outer * slope
+                weights=by.weights * slope,
+                bias=by.bias * slope + shift,
+                outer=by.outer * slope,
+                own=by.own * slope,
+                own_bias=by.own_bias * slope + shift * (1.0 - by.own_share),
             ),
             calibrated=True,
         )

@@ -8,18 +8,21 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from scoring.components import CONTEXT, GROUP, PER_BUYER
+from scoring.components import AGAIN, COMPONENTS, CONTEXT, GROUP, PER_BUYER
 
 Floats = NDArray[np.float64]
+NOTHING_OWN = np.zeros(len(COMPONENTS))
 
 
 class Combination(NamedTuple):
     """``logit = bias + context + weights . phi + outer . max(0, inner_bias + phi @ inner)``.
 
+    A pair whose buyer bought the offer before (``again`` > 0) has ``own_bias + own_share * logit +
+    own . phi`` instead: what is bought again follows other weights than what is bought first.
     The component ``context``, the last, is in log odds as it stands (scoring.context); ``weights``
     and ``inner`` are not read for it.
 
-    weights (K,), inner (K, H), inner_bias (H,), outer (H,); H is 0 for a plain weighted sum.
+    weights and own (K,), inner (K, H), inner_bias (H,), outer (H,); H is 0 for a plain sum.
     """
 
     weights: Floats
@@ -27,12 +30,15 @@ class Combination(NamedTuple):
     inner: Floats
     inner_bias: Floats
     outer: Floats
+    own: Floats = NOTHING_OWN
+    own_share: float = 1.0
+    own_bias: float = 0.0
 
 
 @njit(cache=True, nogil=True)
 def logit_of(phi: Floats, by: Combination, hidden: Floats) -> float:
     """Components (K,) -> log odds; ``hidden`` (H,) is overwritten."""
-    logit = by.bias + phi[CONTEXT]
+    logit = by.bias
     for k in range(CONTEXT):
         logit += by.weights[k] * phi[k]
     size = len(by.outer)
@@ -48,7 +54,11 @@ def logit_of(phi: Floats, by: Combination, hidden: Floats) -> float:
         for h in range(size):
             if hidden[h] > 0.0:
                 logit += by.outer[h] * hidden[h]
-    return float(logit)
+    if phi[AGAIN] > 0.0:
+        logit = by.own_bias + by.own_share * logit
+        for k in range(CONTEXT):
+            logit += by.own[k] * phi[k]
+    return float(logit + phi[CONTEXT])
 
 
 @njit(cache=True, nogil=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
 
 import numpy as np
 import pytest
@@ -13,7 +13,8 @@ from gnn.again_weighing import weigh_again
 from gnn.split import Split, split_snapshot
 from scoring.again import Fading
 from scoring.blend import Blend
-from scoring.components import AGAIN
+from scoring.combination import logit_rows
+from scoring.components import AGAIN, COMPONENTS, CONTEXT
 from scoring.corpus import PURCHASED
 from scoring.corpus_building import build_corpus
 from scoring.ragged import Ragged
@@ -35,8 +36,8 @@ def weighed(split: Split, fading: Fading) -> tuple[Scorer, Scorer]:
     corpus = build_corpus(split.known)
     before = build_scorer(corpus, blend=PLAIN, fading=fading)
     taken = taken_after(split.fresh, split.repeated)
-    blend, learned = weigh_again(before, PLAIN, EVERYBODY, taken)
-    return before, build_scorer(corpus, blend=blend, fading=learned)
+    blend = weigh_again(before, PLAIN, EVERYBODY, taken)
+    return before, build_scorer(corpus, blend=blend, fading=fading)
 
 
 def own_offers(scorer: Scorer, buyer: int) -> NDArray[np.bool_]:
@@ -49,13 +50,13 @@ def own_offers(scorer: Scorer, buyer: int) -> NDArray[np.bool_]:
 
 def test_what_was_not_bought_keeps_its_score_to_the_bit(split: Split) -> None:
     before, after = weighed(split, Fading(own_days=20.0))
-    assert after.blend.combination.weights[AGAIN] > 0
+    assert after.blend.combination.own[AGAIN] > 0
     for buyer in range(0, BUYERS, 10):
         state = state_of(before.corpus, buyer)
         own = own_offers(before, buyer)
         first, then = before.score_offers(state), after.score_offers(state)
         assert np.array_equal(first[~own], then[~own])
-        assert (then[own] > first[own]).all()
+        assert not np.isclose(first[own], then[own]).any()
 
 
 def test_own_offers_score_as_often_as_they_are_bought_again(split: Split) -> None:
@@ -91,7 +92,17 @@ def test_the_next_purchases_of_own_offers_come_first(split: Split) -> None:
 def test_without_repeats_nothing_weighs(split: Split) -> None:
     scorer = build_scorer(build_corpus(split.known), blend=PLAIN, fading=Fading(own_days=20.0))
     nothing = Ragged(np.zeros(BUYERS + 1, np.int64), np.zeros(0, np.int32))
-    blend, fading = weigh_again(scorer, PLAIN, EVERYBODY, nothing)
-    assert not blend.combination.weights[AGAIN]
-    assert fading == scorer.constants.fading
-    assert blend == replace(PLAIN, combination=blend.combination)
+    assert weigh_again(scorer, PLAIN, EVERYBODY, nothing) is PLAIN
+
+
+def test_a_blend_is_kept_and_rescaled_with_what_weighs_again(split: Split) -> None:
+    scorer = weighed(split, Fading(own_days=20.0))[1]
+    blend = scorer.blend
+    kept = Blend.from_mapping(json.loads(json.dumps(blend.as_mapping())))
+    phi = np.abs(np.random.default_rng(0).normal(0, 1, (40, len(COMPONENTS))))
+    phi[::2, AGAIN] = 0.0
+    phi[:, CONTEXT] = 0.0
+    logits = logit_rows(phi, blend.combination)
+    assert np.array_equal(logit_rows(phi, kept.combination), logits)
+    rescaled = logit_rows(phi, blend.rescaled(0.7, -1.5).combination)
+    assert np.allclose(rescaled, 0.7 * logits - 1.5, rtol=1e-12)

@@ -145,13 +145,16 @@ def random_model(snapshot: GraphSnapshot, seed: int = 5, dimension: int = 12) ->
         inner=rng.normal(0, 0.3, (len(COMPONENTS), 5)),
         inner_bias=rng.normal(0, 1, 5),
         outer=rng.normal(0, 0.05, 5),
+        own=rng.uniform(0, 0.2, len(COMPONENTS)),
+        own_share=0.8,
+        own_bias=0.3,
     )
     manifest = {
         "kinds": ["chemist", "grocer"],
         "countries": ["DE", "FR", "GB"],
         "activation": "relu",
         "walk": {"neighbours": 20},
-        "again": {"own_days": 60.0, "sales_days": 30.0, "unbought": 0.3},
+        "again": {"own_days": 60.0, "sales_days": 30.0},
         "blend": Blend(blend).as_mapping(),
     }
     return Model("random", offer_ids, arrays, manifest)

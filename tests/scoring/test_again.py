@@ -11,7 +11,7 @@ import pytest
 
 from core.snapshot import GraphSnapshot
 from scoring import tower as tower_module
-from scoring.again import NEVER, Fading, again_of, faded_count, latest, trend_of
+from scoring.again import LEAST, NEVER, Fading, again_of, faded_count, latest, trend_of
 from scoring.components import AGAIN, TREND
 from scoring.corpus import KINDS, PURCHASED, BuyerColumns
 from scoring.corpus_building import build_corpus
@@ -60,13 +60,11 @@ def test_only_purchases_speak_for_buying_again() -> None:
     kinds = np.arange(len(KINDS), dtype=np.int8)
     size = len(kinds)
     times = np.full(size, NOW - 30 * DAY)
-    again = again_of(
-        kinds, np.full(size, 4, np.int32), times, times, NOW, Fading(30.0, unbought=0.5)
-    )
-    assert again[PURCHASED] == pytest.approx(np.log1p(2.0 / 0.5))
+    again = again_of(kinds, np.full(size, 4, np.int32), times, times, NOW, Fading(30.0))
+    assert again[PURCHASED] == pytest.approx(np.log1p(2.0 / LEAST))
     assert not np.delete(again, PURCHASED).any()
     often = again_of(kinds, np.full(size, 4, np.int32), times, times, NOW, NEVER)
-    assert often[PURCHASED] == pytest.approx(np.log1p(4.0 / NEVER.unbought))
+    assert often[PURCHASED] == pytest.approx(np.log1p(4.0 / LEAST))
 
 
 def test_the_columns_count_between_first_and_last() -> None:
@@ -152,7 +150,7 @@ def test_a_pair_reads_its_own_purchases_and_no_others(scorer: Scorer) -> None:
                 int(state.counts[piece]), int(state.first_at[piece]), int(state.last_at[piece]),
                 constants.now, constants.fading.own_days or 0.0,
             )  # fmt: skip
-            expected[state.offers[piece]] = np.log1p(left / constants.fading.unbought)
+            expected[state.offers[piece]] = np.log1p(left / LEAST)
         assert np.allclose(phi[:, AGAIN], expected, rtol=1e-12, atol=0.0)
         assert np.array_equal(phi[:, TREND], constants.trend)
         seen += int((expected > 0).sum())
