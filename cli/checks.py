@@ -10,7 +10,6 @@ import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.serve import require_port
@@ -128,10 +127,9 @@ def _home(settings: Settings) -> Finding:
 
 
 def _kernels() -> Finding:
-    import scoring
+    from scoring.kernel_cache import keep_kernels_by_source
 
-    named = os.environ.get("NUMBA_CACHE_DIR")
-    folder = Path(named) if named else Path(scoring.__path__[0])
+    folder = keep_kernels_by_source().parent
     if os.access(folder, os.W_OK):
         return Finding("kernels", Health.GOOD, f"compiled kernels are kept in {folder}")
     return Finding(

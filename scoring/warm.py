@@ -9,6 +9,7 @@ import polars as pl
 from core.snapshot import SCHEMAS, GraphSnapshot, empty_table
 from scoring.corpus_building import build_corpus
 from scoring.effects import effects_of_features, effects_of_pieces
+from scoring.kernel_cache import forget_other_kernels
 from scoring.scorer import build_scorer
 from scoring.states import state_of
 
@@ -37,3 +38,4 @@ def compile_kernels() -> None:
 
 if __name__ == "__main__":
     compile_kernels()
+    forget_other_kernels()
