@@ -44,7 +44,7 @@ class Recipe:
 
 # Tried for a few epochs each; what suits the data is learned by. Many sparse buyers let identities
 # move far, few dense ones overfit by that within an epoch.
-RECIPES = (Recipe(), Recipe(temperature=0.12, identity_rate=0.003))
+RECIPES = (Recipe(), Recipe(temperature=0.12, identity_rate=0.001, hidden_share=0.3))
 
 
 @dataclass(frozen=True, slots=True)

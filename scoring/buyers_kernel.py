@@ -24,7 +24,7 @@ from scoring.kernels import (
     Who,
     add_piece,
     clear_attributes,
-    fill_components,
+    fill_anew,
     fill_vector,
 )
 
@@ -36,7 +36,7 @@ def empty_sums(side: OfferSide, sizes: tuple[int, int, int, int]) -> Sums:
     return Sums(
         np.zeros(d),
         np.zeros(d),
-        np.zeros(3),
+        np.zeros(5),
         np.zeros(sizes[3]),
         np.zeros(sizes[0]),
         np.zeros(sizes[1]),
@@ -177,7 +177,7 @@ def scores_of_buyers(
         likes = slice(preference_ptr[b], preference_ptr[b + 1])
         _add_liking(liking, preference_category[likes], preference_weight[likes])
         who = Who(kinds[b] + 1, countries[b] + 1, latitudes[b], longitudes[b], liking, context)
-        fill_components(side, who, sums, z[b], reach, offer, phi)
+        fill_anew(side, who, sums, z[b], reach, offer, phi)
         scores[b] = score_of(phi, by, hidden)
         liking[preference_category[likes]] = 0.0
     return scores

@@ -105,7 +105,8 @@ class BuyerSide(NamedTuple):
 class Sums(NamedTuple):
     """A buyer's evidence summed up; linear in the pieces, so that one can be taken out again.
 
-    ``total`` holds the evidence, its share in the messages, and the mass of its walk rows.
+    ``total`` (5,) holds the evidence, its share in the messages, the mass of its walk rows, and
+    the logarithms of the first and the third.
     """
 
     message1: Floats
@@ -235,16 +236,32 @@ def kilometres(latitude: float, longitude: float, to_latitude: float, to_longitu
 
 
 @njit(cache=True, nogil=True)
+def _log_more(value: float) -> float:
+    """log(1 + value), 0 below 0; most offers have nothing in common with a buyer."""
+    return float(np.log1p(value)) if value > 0.0 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def sum_up(sums: Sums, side: OfferSide) -> None:
+    """Take the logarithms of the totals: once a buyer, whatever its evidence is just now."""
+    sums.total[3] = _log_more(sums.total[0])
+    sums.total[4] = _log_more(sums.total[2] / side.walk_scale)
+
+
+@njit(cache=True, nogil=True)
 def fill_components(
     side: OfferSide, who: Who, sums: Sums, z: Floats, reach: Floats, offer: int, phi: Floats
 ) -> None:
-    """The components (WIDTH,) of one pair; ``reach`` (REACHES,) is the buyer's at the offer."""
+    """The components (WIDTH,) of one pair, after ``sum_up``.
+
+    ``reach`` (REACHES,) is what the buyer's evidence adds up to at the offer.
+    """
     learned = max(reach[LEARNED], 0.0)
-    phi[WALK] = np.log1p(max(reach[WALKED], 0.0) / side.walk_scale)
-    phi[LINKS] = np.log1p(max(reach[LINKED], 0.0))
+    phi[WALK] = _log_more(reach[WALKED] / side.walk_scale)
+    phi[LINKS] = _log_more(reach[LINKED])
     phi[SLIM] = reach[LEARNED]
     phi[SLIM_ROOT] = np.sqrt(learned)
-    phi[SLIM_LOG] = np.log1p(SLIM_FINE * learned)
+    phi[SLIM_LOG] = _log_more(SLIM_FINE * learned)
     phi[SLIM_SQUARES] = np.sqrt(max(reach[SQUARED], 0.0))
     phi[COSINE] = dot(side.z[offer], z)
     total = sums.total[0]
@@ -275,15 +292,24 @@ def fill_components(
         phi[NEAR_1 + k] = 0.0
         if side.cell[offer, 2 * k] >= 0:
             around = sums.cell[side.cell[offer, 2 * k]] + sums.cell[side.cell[offer, 2 * k + 1]]
-            phi[NEAR_1 + k] = np.log1p(max(around, 0.0) / 2.0)
+            phi[NEAR_1 + k] = _log_more(around / 2.0)
     phi[LOCAL_POPULARITY] = side.local[who.country, offer]
     phi[POPULARITY] = side.popularity[offer]
     phi[KIND_POPULARITY] = side.by_kind[who.kind, offer]
     phi[TREND] = side.trend[offer]
     phi[AGAIN] = reach[OWN]
     phi[CONTEXT] = who.context[offer]
-    phi[EVIDENCE] = np.log1p(max(total, 0.0))
-    phi[REACH] = np.log1p(max(sums.total[2], 0.0) / side.walk_scale)
+    phi[EVIDENCE] = sums.total[3]
+    phi[REACH] = sums.total[4]
+
+
+@njit(cache=True, nogil=True)
+def fill_anew(
+    side: OfferSide, who: Who, sums: Sums, z: Floats, reach: Floats, offer: int, phi: Floats
+) -> None:
+    """``fill_components`` after sums that have just changed."""
+    sum_up(sums, side)
+    fill_components(side, who, sums, z, reach, offer, phi)
 
 
 @njit(cache=True, nogil=True)
@@ -336,6 +362,7 @@ def components_of_offers(
 ) -> Floats:
     """Components (n, WIDTH) of one buyer with the given offers (n,); reach (N, REACHES)."""
     phi = np.empty((len(offers), WIDTH), dtype=np.float64)
+    sum_up(sums, side)
     for n in range(len(offers)):
         fill_components(side, who, sums, z, reach[offers[n]], offers[n], phi[n])
     return phi
@@ -366,6 +393,6 @@ def mask_pieces(
             fill_vector(sums, buyer, who.kind, who.country, z)
         rest = reach[offers[n]].copy()
         take_out(side, evidence[n], weights[n], again[n], offers[n], rest)
-        fill_components(side, who, sums, z, rest, offers[n], phi[n])
+        fill_anew(side, who, sums, z, rest, offers[n], phi[n])
         add_piece(sums, side, evidence[n], weights[n])
     return phi
