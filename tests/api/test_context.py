@@ -85,8 +85,8 @@ def test_matches_are_asked_under_circumstances(served: Serving) -> None:
         for found in (plain, asked):
             (found.get("buyer") or {}).get("matches", {}).pop("pageInfo", None)
         assert asked == plain
-        wrong = {"context": [{"name": "Weather", "value": "rain"}], **mine}
-        answer = served.post(query, **wrong).json()
+        wrong = [{"name": "Weather", "value": "rain"}]
+        answer = served.post(query, context=wrong, **mine).json()
         (error,) = answer["errors"]
         assert error["extensions"]["code"] == "BAD_INPUT"
         assert error["extensions"]["field"] == ["context"]

@@ -14,6 +14,7 @@ from core.progress import SILENT
 from core.snapshot import GraphSnapshot
 from gnn.choosing import Chosen
 from gnn.context_fitting import Answers, fit_context, gather_answers, questions_of
+from gnn.recipe import Recipe
 from gnn.split import Split, split_snapshot
 from gnn.train import TrainSettings, train
 from scoring.corpus_building import build_corpus
@@ -142,6 +143,6 @@ def test_a_training_keeps_the_weights_in_the_manifest_and_a_scorer_reads_them() 
 
 
 def test_what_was_chosen_comes_back_from_a_checkpoint() -> None:
-    chosen = replace(Chosen.by_default(3), context={"weather": 0.5})
+    chosen = replace(Chosen.by_default(Recipe(), 3), context={"weather": 0.5})
     assert Chosen.of_state(chosen.as_state()).context == {"weather": 0.5}
     assert chosen.entries()["context"] == {"weather": 0.5}
