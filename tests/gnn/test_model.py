@@ -9,6 +9,7 @@ from torch_geometric.nn import SAGEConv
 
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
+from gnn.choosing import with_links
 from gnn.conv import NeighbourSage
 from gnn.export import feature_arrays, manifest_of, tower_arrays
 from gnn.fitting import Fitted, Schedule, fit, read_layers
@@ -19,6 +20,7 @@ from scoring.blend import UNTRAINED
 from scoring.corpus import Corpus
 from scoring.corpus_building import build_corpus
 from scoring.offer_features import FirstBuyers, OfferEncoder, fit_features
+from scoring.rows import no_rows
 from scoring.scorer import build_scorer
 from scoring.states import state_of
 from tests.scoring.snapshots import random_snapshot
@@ -71,7 +73,8 @@ def test_the_convolution_equals_sage_conv_forwards_and_backwards() -> None:
 
 
 def test_the_serving_tower_equals_the_torch_model(short: Trained) -> None:
-    scorer = build_scorer(short.corpus, short.model, blend=UNTRAINED)
+    model = with_links(short.model, no_rows(len(short.corpus.offers)))
+    scorer = build_scorer(short.corpus, model, blend=UNTRAINED)
     vectors = np.stack(
         [scorer.read(state_of(short.corpus, b)).z for b in range(len(short.corpus.buyers))]
     )
