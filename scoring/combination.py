@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scoring.components import AGAIN, COMPONENTS, CONTEXT, GROUP, PER_BUYER
 
 Floats = NDArray[np.float64]
+GROUPS = np.setdiff1d(np.unique(GROUP), PER_BUYER)
 NOTHING_OWN = np.zeros(len(COMPONENTS))
 
 
@@ -93,11 +94,32 @@ def carriers(phi: Floats, masked: Floats, by: Combination) -> NDArray[np.int64]:
     A group's loss is that of the log odds when only its components are masked; of groups that lose
     the same, the first.
     """
-    whole = logit_rows(phi, by)
-    groups = np.setdiff1d(np.unique(GROUP), PER_BUYER)
-    lost = np.empty((len(phi), len(groups)))
-    for number, group in enumerate(groups.tolist()):
-        own = group == GROUP
-        lost[:, number] = whole - logit_rows(np.where(own, masked, phi), by)
-    found: NDArray[np.int64] = groups[lost.argmax(axis=1)]
+    found: NDArray[np.int64] = _carriers(phi, masked, by, GROUPS, GROUP)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _carriers(
+    phi: Floats,
+    masked: Floats,
+    by: Combination,
+    groups: NDArray[np.int64],
+    group: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    found = np.empty(len(phi), dtype=np.int64)
+    hidden = np.empty(len(by.outer), dtype=np.float64)
+    part = np.empty(phi.shape[1], dtype=np.float64)
+    for n in range(len(phi)):
+        whole = logit_of(phi[n], by, hidden)
+        most = -np.inf
+        for g in groups:
+            changed = False
+            for k in range(len(part)):
+                own = group[k] == g
+                part[k] = masked[n, k] if own else phi[n, k]
+                changed = changed or (own and masked[n, k] != phi[n, k])
+            # Few groups hang on one piece of evidence; the others lose nothing.
+            lost = whole - logit_of(part, by, hidden) if changed else 0.0
+            if lost > most:
+                most, found[n] = lost, g
     return found
