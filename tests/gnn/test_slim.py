@@ -1,0 +1,47 @@
+"""Learned links between offers are the ridge regressions they say they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core.progress import SILENT
+from gnn import slim
+from scoring.rows import OfferRows, weights_between
+from scoring.walk import WalkSettings, walk_rows
+
+BUYERS, OFFERS, RIDGE = 60, 25, 3.0
+
+
+def learned(neighbours: int, threads: int = 1) -> tuple[NDArray[np.float64], OfferRows]:
+    bought = np.random.default_rng(4).random((BUYERS, OFFERS)) < 0.5
+    buyer, offer = np.nonzero(bought)
+    walk = walk_rows(buyer, offer, bought.shape, WalkSettings())
+    problem = slim.SlimProblem(buyer, offer, bought.shape, walk, neighbours)
+    return bought.astype(float), problem.solve(RIDGE, threads, SILENT)
+
+
+@pytest.mark.parametrize("most", [slim.DENSE_OFFERS, 0])
+def test_links_solve_the_normal_equations(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(slim, "DENSE_OFFERS", most)
+    bought, links = learned(OFFERS)
+    every = np.arange(OFFERS, dtype=np.int32)
+    found = weights_between(links, every, every)
+    together = bought.T @ bought
+    for i in range(OFFERS):
+        others = np.delete(every, i)
+        gram = together[np.ix_(others, others)]
+        gram = gram + RIDGE * np.diag(np.sqrt(np.diag(gram)))
+        right = np.linalg.solve(gram, together[others, i])
+        right[np.abs(right) < slim.FAINT] = 0.0
+        assert np.allclose(found[others, i], right, atol=1e-5)
+        assert found[i, i] == 0.0
+
+
+def test_an_offer_is_predicted_from_its_nearest_alone() -> None:
+    _, links = learned(5)
+    assert np.bincount(links.offer, minlength=OFFERS).max() == 5
+    _, again = learned(5, threads=2)
+    assert np.array_equal(links.offer, again.offer)
+    assert np.array_equal(links.weight, again.weight)
