@@ -15,7 +15,7 @@ UV := $(BIN)/uv pip
 INSTALL := $(UV) install --python $(BIN)/python
 TRAIN := .venv/.train-ready
 DEV := .venv/.dev-ready
-PACKAGES := api cli core evaluation gnn graph loaders matching reports scoring synthetic
+PACKAGES := announcing api cli core evaluation gnn graph loaders matching reports scoring synthetic webhooks
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make pins" $(UV) compile --quiet --upgrade --generate-hashes --python-version 3.11
 
 .PHONY: help

@@ -1,0 +1,1 @@
+"""New matches: what the log says has changed becomes match events, each told once and in order."""
