@@ -109,8 +109,11 @@ EVENT = _table(
 )  # fmt: skip
 MATCH_STATE = _table(
     "MatchState", id=_STRING, buyerId=_STRING, offerId=_STRING, announcedAt=_TIME,
-    lastScore=_FLOAT, status=_STRING,
+    lastScore=_FLOAT, status=_STRING, terms=_STRING, modelVersion=_STRING,
 )  # fmt: skip
+# Its id is the buyer's.
+MATCH_TOP = _table("MatchTop", id=_STRING, top=_STRING, digestDay=_STRING, digestCount=_INT)
+LEASE = _table("Lease", id=_STRING, holder=_STRING, epoch=_INT, expiresAt=_TIME)
 MODEL_VERSION = _table(
     "ModelVersion", id=_STRING, createdAt=_TIME, metrics=_STRING, artifactSha256=_STRING,
     stage=_STRING,
@@ -128,14 +131,26 @@ API_KEY = _table(
     "ApiKey", id=_STRING, name=_STRING, role=_STRING, subject=_STRING, hash=_STRING,
     createdAt=_TIME, expiresAt=_TIME, revokedAt=_TIME,
 )  # fmt: skip
+WEBHOOK_ENDPOINT = _table(
+    "WebhookEndpoint", id=_STRING, url=_STRING, name=_STRING, role=_STRING, subject=_STRING,
+    apiKeyId=_STRING, filter=_STRING, position=_INT, state=_STRING, secretVersion=_INT,
+    previousUntil=_TIME, failures=_INT, failingSince=_TIME, nextAttemptAt=_TIME, createdAt=_TIME,
+    lastError=_STRING, deadSeq=_INT, deadCount=_INT,
+)  # fmt: skip
+# A property's name has one type in all tables, and an offer's status is a text.
+DELIVERY = _table(
+    "Delivery", id=_STRING, endpointId=_STRING, eventId=_STRING, seq=_INT, attempt=_INT,
+    state=_STRING, statusCode=_INT, error=_STRING, milliseconds=_INT, at=_TIME,
+)  # fmt: skip
 
 LISTS = _table("LISTS", "Vendor", "Offer")
 IN_CATEGORY = _table("IN_CATEGORY", "Offer", "Category")
 SUBCATEGORY_OF = _table("SUBCATEGORY_OF", "Category", "Category")
 PREFERS = _table("PREFERS", "Buyer", "Category", weight=_FLOAT, source=_STRING, batchId=_STRING)
 MATCHED = _table(
-    "MATCHED", "Buyer", "Offer", score=_FLOAT, rank=_INT, modelVersion=_STRING, at=_TIME
-)
+    "MATCHED", "Buyer", "Offer", score=_FLOAT, rank=_INT, modelVersion=_STRING, at=_TIME,
+    explanation=_STRING, explanationKind=_STRING, contribution=_FLOAT,
+)  # fmt: skip
 PURCHASED = _table(
     "PURCHASED", "Buyer", "Offer", id=_STRING, orderId=_STRING, at=_TIME, quantity=_INT,
     unitPriceMinor=_INT, currency=_STRING, cancelledQuantity=_INT, cancelledAt=_TIME,
@@ -161,8 +176,8 @@ INQUIRED_ABOUT = _interaction("INQUIRED_ABOUT")
 DISMISSED = _interaction("DISMISSED")
 
 NODE_TABLES = (
-    BUYER, VENDOR, CATEGORY, OFFER, EVENT, MATCH_STATE, MODEL_VERSION, SCHEMA_VERSION, COUNTER,
-    IMPORT_BATCH, IDEMPOTENCY_KEY, API_KEY,
+    BUYER, VENDOR, CATEGORY, OFFER, EVENT, MATCH_STATE, MATCH_TOP, MODEL_VERSION, SCHEMA_VERSION,
+    COUNTER, LEASE, IMPORT_BATCH, IDEMPOTENCY_KEY, API_KEY, WEBHOOK_ENDPOINT, DELIVERY,
 )  # fmt: skip
 RELATIONSHIP_TABLES = (
     LISTS, IN_CATEGORY, SUBCATEGORY_OF, PREFERS, MATCHED, PURCHASED, CANCELLED, VIEWED, CLICKED,

@@ -20,7 +20,13 @@ CREATE NODE TABLE IF NOT EXISTS Event(
 );
 CREATE NODE TABLE IF NOT EXISTS MatchState(
     id STRING PRIMARY KEY, buyerId STRING, offerId STRING, announcedAt TIMESTAMP,
-    lastScore DOUBLE, status STRING
+    lastScore DOUBLE, status STRING, terms STRING, modelVersion STRING
+);
+CREATE NODE TABLE IF NOT EXISTS MatchTop(
+    id STRING PRIMARY KEY, top STRING, digestDay STRING, digestCount INT64
+);
+CREATE NODE TABLE IF NOT EXISTS Lease(
+    id STRING PRIMARY KEY, holder STRING, epoch INT64, expiresAt TIMESTAMP
 );
 CREATE NODE TABLE IF NOT EXISTS ModelVersion(
     id STRING PRIMARY KEY, createdAt TIMESTAMP, metrics STRING, artifactSha256 STRING,
@@ -41,6 +47,16 @@ CREATE NODE TABLE IF NOT EXISTS ApiKey(
     id STRING PRIMARY KEY, name STRING, role STRING, subject STRING, hash STRING,
     createdAt TIMESTAMP, expiresAt TIMESTAMP, revokedAt TIMESTAMP
 );
+CREATE NODE TABLE IF NOT EXISTS WebhookEndpoint(
+    id STRING PRIMARY KEY, url STRING, name STRING, role STRING, subject STRING, apiKeyId STRING,
+    filter STRING, position INT64, state STRING, secretVersion INT64, previousUntil TIMESTAMP,
+    failures INT64, failingSince TIMESTAMP, nextAttemptAt TIMESTAMP, createdAt TIMESTAMP,
+    lastError STRING, deadSeq INT64, deadCount INT64
+);
+CREATE NODE TABLE IF NOT EXISTS Delivery(
+    id STRING PRIMARY KEY, endpointId STRING, eventId STRING, seq INT64, attempt INT64,
+    state STRING, statusCode INT64, error STRING, milliseconds INT64, at TIMESTAMP
+);
 CREATE REL TABLE IF NOT EXISTS LISTS(FROM Vendor TO Offer);
 CREATE REL TABLE IF NOT EXISTS IN_CATEGORY(FROM Offer TO Category);
 CREATE REL TABLE IF NOT EXISTS SUBCATEGORY_OF(FROM Category TO Category);
@@ -48,7 +64,8 @@ CREATE REL TABLE IF NOT EXISTS PREFERS(
     FROM Buyer TO Category, weight DOUBLE, source STRING, batchId STRING
 );
 CREATE REL TABLE IF NOT EXISTS MATCHED(
-    FROM Buyer TO Offer, score DOUBLE, rank INT64, modelVersion STRING, at TIMESTAMP
+    FROM Buyer TO Offer, score DOUBLE, rank INT64, modelVersion STRING, at TIMESTAMP,
+    explanation STRING, explanationKind STRING, contribution DOUBLE
 );
 CREATE REL TABLE IF NOT EXISTS PURCHASED(
     FROM Buyer TO Offer, id STRING, orderId STRING, at TIMESTAMP, quantity INT64,
