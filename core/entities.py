@@ -50,6 +50,12 @@ class EventType(StrEnum):
     PREFERENCES_SET = "PREFERENCES_SET"
     IMPORT_FINISHED = "IMPORT_FINISHED"
     MODEL_PUBLISHED = "MODEL_PUBLISHED"
+    MATCH_CREATED = "MATCH_CREATED"
+    MATCH_UPDATED = "MATCH_UPDATED"
+    MATCH_WITHDRAWN = "MATCH_WITHDRAWN"
+
+
+MATCH_EVENTS = (EventType.MATCH_CREATED, EventType.MATCH_UPDATED, EventType.MATCH_WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +175,10 @@ class BuyerProfile:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One row of the append-only event log; ``seq`` is gap-free; no personal data."""
+    """One row of the append-only event log; ``seq`` is gap-free; no personal data.
+
+    ``score``, ``rank`` and ``model_version`` are those of a match event, at its time.
+    """
 
     seq: int
     id: str
@@ -180,6 +189,89 @@ class Event:
     vendor_id: str | None = None
     category_ids: tuple[str, ...] = ()
     payload: dict[str, Any] | None = None
+    score: float | None = None
+    rank: int | None = None
+    model_version: str | None = None
+
+
+class MatchReason(StrEnum):
+    """Why a match was told of; the first three begin one, the next two change it."""
+
+    OFFER_CHANGED = "OFFER_CHANGED"
+    BUYER_ACTED = "BUYER_ACTED"
+    MODEL_PUBLISHED = "MODEL_PUBLISHED"  # or an import finished
+    SCORE_MOVED = "SCORE_MOVED"
+    TERMS_CHANGED = "TERMS_CHANGED"
+    SOLD_OUT = "SOLD_OUT"
+    OFFER_WITHDRAWN = "OFFER_WITHDRAWN"
+    NOT_VALID = "NOT_VALID"
+    BOUGHT = "BOUGHT"
+    DISMISSED = "DISMISSED"
+
+
+@dataclass(frozen=True, slots=True)
+class MatchChange:
+    """What is told of one pair: a match event and the state that it leaves.
+
+    ``score`` and ``rank`` are None for MATCH_WITHDRAWN. ``terms`` is a short digest of what the
+    offer asks; ``held_back`` counts the buyer's matches that a digest left untold.
+    """
+
+    type: EventType
+    buyer_id: str
+    offer_id: str
+    vendor_id: str | None
+    category_ids: tuple[str, ...]
+    score: float | None
+    rank: int | None
+    model_version: str
+    reason: MatchReason
+    terms: str
+    held_back: int = 0
+    previous_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MatchTop:
+    """A buyer's first offers with their scores, best first, as last looked at.
+
+    ``digest_count`` new matches were told of in the digests of ``digest_day`` (an ISO date).
+    """
+
+    buyer_id: str
+    offers: tuple[tuple[str, float], ...]
+    digest_day: str | None = None
+    digest_count: int = 0
+
+
+class MatchStatus(StrEnum):
+    """Whether a pair that was announced still stands."""
+
+    ANNOUNCED = "ANNOUNCED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+@dataclass(frozen=True, slots=True)
+class MatchState:
+    """What was told last of one pair; ``announced_at`` is when it was last told as new."""
+
+    buyer_id: str
+    offer_id: str
+    announced_at: datetime
+    last_score: float
+    status: MatchStatus
+    terms: str
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to do a thing alone until a time; each new holder has a greater ``epoch``."""
+
+    name: str
+    holder: str
+    epoch: int
+    expires_at: datetime
 
 
 class RowStatus(StrEnum):

@@ -111,6 +111,12 @@ class GraphBusyError(OfferpathError):
         self.url = url
 
 
+class LeaseLostError(OfferpathError):
+    """Another process has taken the lease under which this write was to happen."""
+
+    code = "LEASE_LOST"
+
+
 class SchemaVersionError(OfferpathError):
     """The graph was written by a newer Offerpath than this one."""
 

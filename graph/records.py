@@ -100,6 +100,9 @@ def read_event(row: Row) -> Event:
         vendor_id=row["vendorId"],
         category_ids=tuple(row["categoryIds"] or ()),
         payload=None if row["payload"] is None else json.loads(row["payload"]),
+        score=row["score"],
+        rank=row["rank"],
+        model_version=row["modelVersion"],
     )
 
 

@@ -40,6 +40,9 @@ class EventDraft:
     vendor_id: str | None = None
     category_ids: tuple[str, ...] = ()
     payload: dict[str, Any] | None = None
+    score: float | None = None
+    rank: int | None = None
+    model_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,9 @@ async def append_events(
             "offerId": draft.offer_id,
             "vendorId": draft.vendor_id,
             "categoryIds": list(draft.category_ids),
+            "score": draft.score,
+            "rank": draft.rank,
+            "modelVersion": draft.model_version,
             "occurredAt": now,
             "payload": None if draft.payload is None else json.dumps(draft.payload, default=str),
         }

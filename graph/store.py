@@ -18,6 +18,7 @@ from graph.purchases import PurchaseWrites
 from graph.reads import ProfileReads
 from graph.session import Clock
 from graph.upserts import EntityUpserts
+from graph.webhooks import WebhookBooks
 
 
 def utc_now() -> datetime:
@@ -35,6 +36,7 @@ class GraphStore(
     EventLog,
     Imports,
     Books,
+    WebhookBooks,
     Backups,
 ):
     """The one source of truth, over either engine.

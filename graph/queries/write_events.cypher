@@ -3,5 +3,5 @@
 // returns: none
 UNWIND $rows AS row
 CREATE (e:Event {seq: row.seq, id: row.id, type: row.type, buyerId: row.buyerId, offerId: row.offerId,
-  vendorId: row.vendorId, categoryIds: row.categoryIds, occurredAt: row.occurredAt,
-  payload: row.payload})
+  vendorId: row.vendorId, categoryIds: row.categoryIds, score: row.score, rank: row.rank,
+  modelVersion: row.modelVersion, occurredAt: row.occurredAt, payload: row.payload})

@@ -5,12 +5,16 @@ CREATE CONSTRAINT category_id IF NOT EXISTS FOR (n:Category) REQUIRE n.id IS UNI
 CREATE CONSTRAINT offer_id IF NOT EXISTS FOR (n:Offer) REQUIRE n.id IS UNIQUE;
 CREATE CONSTRAINT event_id IF NOT EXISTS FOR (n:Event) REQUIRE n.id IS UNIQUE;
 CREATE CONSTRAINT match_state_id IF NOT EXISTS FOR (n:MatchState) REQUIRE n.id IS UNIQUE;
+CREATE CONSTRAINT match_top_id IF NOT EXISTS FOR (n:MatchTop) REQUIRE n.id IS UNIQUE;
+CREATE CONSTRAINT lease_id IF NOT EXISTS FOR (n:Lease) REQUIRE n.id IS UNIQUE;
 CREATE CONSTRAINT model_version_id IF NOT EXISTS FOR (n:ModelVersion) REQUIRE n.id IS UNIQUE;
 CREATE CONSTRAINT schema_version_id IF NOT EXISTS FOR (n:SchemaVersion) REQUIRE n.id IS UNIQUE;
 CREATE CONSTRAINT counter_id IF NOT EXISTS FOR (n:Counter) REQUIRE n.id IS UNIQUE;
 CREATE CONSTRAINT import_batch_id IF NOT EXISTS FOR (n:ImportBatch) REQUIRE n.id IS UNIQUE;
 CREATE CONSTRAINT idempotency_key_id IF NOT EXISTS FOR (n:IdempotencyKey) REQUIRE n.id IS UNIQUE;
 CREATE CONSTRAINT api_key_id IF NOT EXISTS FOR (n:ApiKey) REQUIRE n.id IS UNIQUE;
+CREATE CONSTRAINT webhook_endpoint_id IF NOT EXISTS FOR (n:WebhookEndpoint) REQUIRE n.id IS UNIQUE;
+CREATE CONSTRAINT delivery_id IF NOT EXISTS FOR (n:Delivery) REQUIRE n.id IS UNIQUE;
 CREATE CONSTRAINT event_seq IF NOT EXISTS FOR (n:Event) REQUIRE n.seq IS UNIQUE;
 CREATE CONSTRAINT purchased_id IF NOT EXISTS FOR ()-[r:PURCHASED]-() REQUIRE r.id IS UNIQUE;
 CREATE CONSTRAINT cancelled_id IF NOT EXISTS FOR ()-[r:CANCELLED]-() REQUIRE r.id IS UNIQUE;
@@ -22,3 +26,5 @@ CREATE CONSTRAINT dismissed_id IF NOT EXISTS FOR ()-[r:DISMISSED]-() REQUIRE r.i
 // What is looked up by something else than its id.
 CREATE INDEX api_key_hash IF NOT EXISTS FOR (n:ApiKey) ON (n.hash);
 CREATE INDEX match_state_buyer IF NOT EXISTS FOR (n:MatchState) ON (n.buyerId);
+CREATE INDEX match_state_offer IF NOT EXISTS FOR (n:MatchState) ON (n.offerId);
+CREATE INDEX delivery_endpoint IF NOT EXISTS FOR (n:Delivery) ON (n.endpointId);

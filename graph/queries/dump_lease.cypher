@@ -1,0 +1,5 @@
+// Every Lease with all its properties, for a backup.
+// parameters: none
+// returns: id, holder, epoch, expiresAt
+MATCH (n:Lease)
+RETURN n.id AS id, n.holder AS holder, n.epoch AS epoch, n.expiresAt AS expiresAt
