@@ -13,6 +13,7 @@ from graph.engine import GraphEngine
 from graph.events import EventLog
 from graph.imports import Imports
 from graph.interactions import InteractionWrites
+from graph.matched import MatchedProjection
 from graph.migrations import MIGRATIONS, Migration, prepare_graph
 from graph.purchases import PurchaseWrites
 from graph.reads import ProfileReads
@@ -35,6 +36,7 @@ class GraphStore(
     ProfileReads,
     EventLog,
     Imports,
+    MatchedProjection,
     Books,
     WebhookBooks,
     Backups,
