@@ -22,6 +22,7 @@ from cli import (
     explain,
     export,
     generate,
+    graph,
     import_,
     keys,
     match,
@@ -63,6 +64,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 for name, command in COMMANDS.items():
     app.command(name=name)(command)
 app.add_typer(bench.app, name="bench")
+app.add_typer(graph.app, name="graph")
 app.add_typer(keys.app, name="keys")
 
 

@@ -75,7 +75,6 @@ def matches_of(
         rows = ranked.rows[:first]
         reasons = explain_offers(state, buyer_id, buyer, np.array(rows, np.int32), 1)
         for rank, (row, told) in enumerate(zip(rows, reasons, strict=True), start=1):
-            best = told[0] if told else None
             matches.append(
                 Matched(
                     buyer_id=buyer_id,
@@ -83,9 +82,9 @@ def matches_of(
                     score=float(ranked.scores[row]),
                     rank=rank,
                     model_version=state.model_version,
-                    explanation=best and best.summary,
-                    explanation_kind=best and best.kind.value,
-                    contribution=best and best.contribution,
+                    explanation=told[0].summary if told else None,
+                    explanation_kind=told[0].kind.value if told else None,
+                    contribution=told[0].contribution if told else None,
                 )
             )
     return matches
