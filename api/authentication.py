@@ -132,7 +132,7 @@ class Authenticator:
             raise _refused()
         if not is_good(key, now):
             raise _refused()
-        return Principal(key.role, key.subject, key.expires_at)
+        return Principal(key.role, key.subject, key.expires_at, key.id)
 
     def _by_token(self, token: str) -> Principal:
         verification_key = self._settings.jwt_key.get_secret_value()

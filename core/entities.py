@@ -331,11 +331,15 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. ``subject`` is the buyer's or vendor's id for those roles, else a key's name."""
+    """Who asks. ``subject`` is the buyer's or vendor's id for those roles, else a key's name.
+
+    ``key_id`` is of the API key that was shown; None for a token.
+    """
 
     role: Role
     subject: str
     expires_at: datetime | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,14 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     idempotency_retention_days: int = Field(7, ge=1)
     event_retention_days: int = Field(90, ge=1)
+    webhook_key: SecretStr = Field(
+        SecretStr(""), description="What the secrets of webhooks are derived from"
+    )
+    webhook_allow_private: bool = Field(
+        False, description="Whether webhooks may go to addresses inside the network, and by http"
+    )
+    webhook_log_days: int = Field(14, ge=1)
+    webhook_log_count: int = Field(1_000, ge=1, description="Attempts kept for each webhook")
 
     @property
     def resolved_graph_uri(self) -> str:
