@@ -26,6 +26,10 @@ class EventLog(GraphSession):
         """The seq of the log's last row; 0 for an empty log."""
         return (await self._counters())[EVENTS_COUNTER]
 
+    async def log_start(self) -> int:
+        """The position before the oldest event that is kept: the oldest that can be read behind."""
+        return (await self._counters())[PURGED_COUNTER]
+
     async def read_events(
         self, after: int, limit: int = 1_000, types: Collection[EventType] | None = None
     ) -> list[Event]:
