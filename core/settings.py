@@ -44,6 +44,19 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     idempotency_retention_days: int = Field(7, ge=1)
     event_retention_days: int = Field(90, ge=1)
+    match_top: int = Field(
+        20, ge=1, le=100, description="A match is new when it enters so many first places"
+    )
+    match_threshold: float = Field(0.0, ge=0, le=1, description="Pairs below are never told of")
+    match_window_days: int = Field(
+        30, ge=1, description="A standing match that enters again is told again after these"
+    )
+    match_digest_per_day: int = Field(
+        3, ge=0, description="New matches of a buyer told in a day because of models and imports"
+    )
+    match_update_step: float = Field(
+        0.05, gt=0, le=1, description="A match is told of again when its score moves by more"
+    )
     webhook_key: SecretStr = Field(
         SecretStr(""), description="What the secrets of webhooks are derived from"
     )

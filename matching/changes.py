@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.entities import Event, EventType
+from core.entities import MATCH_EVENTS, Event, EventType
 from matching.state import MatcherState
 
 
@@ -61,6 +61,8 @@ def batches(ids: Iterable[str], size: int = 500) -> list[list[str]]:
 
 
 def _collect(changes: Changes, event: Event) -> None:
+    if event.type in MATCH_EVENTS:
+        return  # what is told of a pair changes neither its buyer nor its offer
     if event.type is EventType.IMPORT_FINISHED:
         changes.imported_at = changes.imported_at or event.seq
     elif event.type is EventType.VENDOR_DELETED:
