@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     environment: Environment = Environment.DEVELOPMENT
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
+    connections_per_address: int = Field(
+        50, ge=1, description="WebSockets and event streams that one address may have at a time"
+    )
     cache_url: str = Field("memory://", description="memory:// or redis://HOST:PORT/DB")
     jwt_key: SecretStr = Field(SecretStr(""), description="HS256 secret or RS256/ES256 public PEM")
     jwt_algorithm: str = Field("HS256", pattern="^(HS256|RS256|ES256)$")
