@@ -18,10 +18,12 @@ from graph.engine import Transaction
 from graph.migrations import FIRST_VERSION, MIGRATIONS
 from graph.queries import Query, load_query
 from graph.snapshots import Snapshots
-from graph.tables import COUNTER, SCHEMA_VERSION, TABLES, Table
+from graph.tables import COUNTER, LEASE, SCHEMA_VERSION, TABLES, Table
 
 FORMAT = 1
 _BATCH_ROWS = 100_000
+# A graph has these of its own: also one that was served, with nothing in it yet.
+_OWN_TABLES = (COUNTER, SCHEMA_VERSION, LEASE)
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -80,7 +82,7 @@ class Backups(Snapshots):
                 mend="Restore it with the Offerpath that wrote it.",
             )
         await self._check_empty()
-        tables = [table for table in TABLES.values() if table not in (COUNTER, SCHEMA_VERSION)]
+        tables = [table for table in TABLES.values() if table not in _OWN_TABLES]
         with progress.task("Restore", total=len(tables)) as task:
             for table in tables:
                 await self._insert_file(table, source / _file_name(table))
@@ -110,7 +112,7 @@ class Backups(Snapshots):
 
     async def _check_empty(self) -> None:
         for table in TABLES.values():
-            if table in (COUNTER, SCHEMA_VERSION) or not table.is_node:
+            if table in _OWN_TABLES or not table.is_node:
                 continue
             async for frame in self.engine.stream(dump_query(table), batch_rows=1):
                 if frame.height:
@@ -126,6 +128,8 @@ class Backups(Snapshots):
 
     async def _set_counters(self, counters: pl.DataFrame) -> None:
         async def work(tx: Transaction) -> None:
+            # A position that the backup does not know is none in its log.
+            await tx.run(load_query("drop_other_counters"), {"ids": counters["id"].to_list()})
             for name, value in counters.select("id", "value").iter_rows():
                 await tx.run(load_query("make_counter"), {"id": name})
                 await tx.run(load_query("set_counter"), {"id": name, "to": value})

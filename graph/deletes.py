@@ -38,6 +38,7 @@ class EntityDeletes(GraphSession):
 
         async def work(tx: Transaction) -> Outcome:
             await run_ids(tx, "erase_match_states", wanted)
+            await run_ids(tx, "erase_match_tops", wanted)
             return await _erase(
                 tx, "buyers", wanted, lambda key: EventDraft(EventType.BUYER_ERASED, buyer_id=key)
             )

@@ -12,6 +12,9 @@ from core.entities import (
     Category,
     Event,
     EventType,
+    MatchState,
+    MatchStatus,
+    MatchTop,
     Offer,
     OfferStatus,
     Purchase,
@@ -102,6 +105,29 @@ def read_event(row: Row) -> Event:
         payload=None if row["payload"] is None else json.loads(row["payload"]),
         score=row["score"],
         rank=row["rank"],
+        model_version=row["modelVersion"],
+    )
+
+
+def read_match_top(row: Row) -> MatchTop:
+    """A buyer's first matches from the columns of get_match_tops."""
+    return MatchTop(
+        buyer_id=row["id"],
+        offers=tuple((offer_id, score) for offer_id, score in json.loads(row["top"])),
+        digest_day=row["digestDay"],
+        digest_count=int(row["digestCount"] or 0),
+    )
+
+
+def read_match_state(row: Row) -> MatchState:
+    """What was announced of a pair from the columns of match_states_of_pairs."""
+    return MatchState(
+        buyer_id=row["buyerId"],
+        offer_id=row["offerId"],
+        announced_at=row["announcedAt"],
+        last_score=row["lastScore"],
+        status=MatchStatus(row["status"]),
+        terms=row["terms"],
         model_version=row["modelVersion"],
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from graph.announcements import Announcements
 from graph.backup import Backups
 from graph.books import Books
 from graph.cancellations import CancellationWrites
@@ -13,6 +14,7 @@ from graph.engine import GraphEngine
 from graph.events import EventLog
 from graph.imports import Imports
 from graph.interactions import InteractionWrites
+from graph.leases import Leases
 from graph.matched import MatchedProjection
 from graph.migrations import MIGRATIONS, Migration, prepare_graph
 from graph.purchases import PurchaseWrites
@@ -38,6 +40,8 @@ class GraphStore(
     Imports,
     MatchedProjection,
     Books,
+    Leases,
+    Announcements,
     WebhookBooks,
     Backups,
 ):

@@ -113,7 +113,7 @@ MATCH_STATE = _table(
 )  # fmt: skip
 # Its id is the buyer's.
 MATCH_TOP = _table("MatchTop", id=_STRING, top=_STRING, digestDay=_STRING, digestCount=_INT)
-LEASE = _table("Lease", id=_STRING, holder=_STRING, epoch=_INT, expiresAt=_TIME)
+LEASE = _table("Lease", id=_STRING, holder=_STRING, epoch=_INT, expiresAt=_TIME, touchedAt=_TIME)
 MODEL_VERSION = _table(
     "ModelVersion", id=_STRING, createdAt=_TIME, metrics=_STRING, artifactSha256=_STRING,
     stage=_STRING,

@@ -1,5 +1,6 @@
 // Which of these buyers are there, pending imports included.
 // parameters: ids
 // returns: id
-MATCH (b:Buyer) WHERE b.id IN $ids
+UNWIND $ids AS key
+MATCH (b:Buyer {id: key})
 RETURN b.id AS id

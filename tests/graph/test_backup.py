@@ -8,14 +8,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from core.entities import ApiKey, IdempotencyKey, Role
+from core.entities import ApiKey, IdempotencyKey, MatchTop, Role
 from core.errors import ConflictError, DamagedError
 from graph.backup import dump_query
 from graph.embedded_engine import EmbeddedEngine
 from graph.engine import GraphEngine
 from graph.imports import ImportState
 from graph.store import GraphStore
-from graph.tables import MATCH_STATE, MATCHED, TABLES
+from graph.tables import DELIVERY, MATCH_STATE, MATCHED, TABLES, WEBHOOK_ENDPOINT
 from tests.graph.stores import BUYER, OFFER, OTHER_OFFER, ROOT, SetClock, day, purchase
 from tests.servers.engines import empty, open_neo4j
 from tests.servers.neo4j import Neo4jServer
@@ -38,6 +38,11 @@ async def fill(store: GraphStore) -> None:
     await store.record_model("m", day(1), {"a": 1}, "0" * 64)
     state = {"id": "s", "buyerId": BUYER, "offerId": OFFER, "announcedAt": day(3), "lastScore": 0.5}
     await store.engine.bulk_insert(MATCH_STATE, pl.DataFrame([state]))
+    await store.engine.bulk_insert(WEBHOOK_ENDPOINT, pl.DataFrame([{"id": "w", "position": 3}]))
+    await store.engine.bulk_insert(DELIVERY, pl.DataFrame([{"id": "d", "endpointId": "w"}]))
+    lease = await store.take_lease("announcer", "process-number-0001", 5)
+    assert lease is not None
+    await store.begin_announcing(lease, 3, [MatchTop(BUYER, ((OFFER, 0.1 + 0.2),))])
     match = {"from_id": BUYER, "to_id": OTHER_OFFER, "score": 0.5, "rank": 1, "at": day(3)}
     await store.engine.bulk_insert(MATCHED, pl.DataFrame([match]))
     await store.open_import(BATCH, "f", "m")
@@ -48,6 +53,8 @@ async def fill(store: GraphStore) -> None:
 async def contents(store: GraphStore) -> dict[str, list[tuple[Any, ...]]]:
     tables = {}
     for table in TABLES.values():
+        if table.name == "Lease":
+            continue  # it is the running processes', and is not restored
         frame = await store.engine.read_frame(dump_query(table))
         drop = ["graphId", "appliedAt"] if table.name == "SchemaVersion" else []
         tables[table.name] = sorted((row for row in frame.drop(drop).rows()), key=str)
@@ -75,9 +82,14 @@ async def test_everything_comes_back_on_either_engine(
         await empty(engine)
     other = await GraphStore.open(engine, clock)
     try:
+        # A graph that was served, with nothing in it, is empty.
+        lease = await other.take_lease("announcer", "process-number-0002", 5)
+        assert lease is not None
+        await other.begin_announcing(lease, 0, [])
         assert await other.restore(tmp_path / "backup") == seq
         assert await contents(other) == before
         assert other.graph_id != graph_id
+        assert await other.announced_position() == 3
         assert await other.last_seq() == seq
         assert await other.open_import(BATCH, "f", "m") is ImportState.PENDING
         assert "hidden" not in await other.get_buyers(["hidden"])
@@ -103,3 +115,18 @@ async def test_a_damaged_backup_is_refused(
     with pytest.raises(DamagedError):
         await store.restore(tmp_path / "nothing")
     assert not list((tmp_path / "backup").glob(".*backup*"))
+
+
+async def test_a_position_that_a_backup_does_not_know_is_forgotten(
+    market: GraphStore, tmp_path: Path, clock: SetClock
+) -> None:
+    await market.backup(tmp_path / "backup")
+    other = await GraphStore.open(await EmbeddedEngine.open(tmp_path / "restored.lbug"), clock)
+    try:
+        lease = await other.take_lease("announcer", "process-number-0002", 5)
+        assert lease is not None
+        await other.begin_announcing(lease, 0, [])
+        await other.restore(tmp_path / "backup")
+        assert await other.announced_position() is None
+    finally:
+        await other.close()
