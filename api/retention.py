@@ -16,9 +16,11 @@ DAY_SECONDS = 86_400.0
 
 
 async def let_go(store: GraphStore, settings: Settings, now: datetime) -> None:
-    """Remove what is older at ``now`` than the settings keep it."""
+    """Remove what is older at ``now``, or more, than the settings keep."""
     await store.purge_idempotency_keys(now - timedelta(days=settings.idempotency_retention_days))
-    await store.purge_events(now - timedelta(days=settings.event_retention_days))
+    await store.purge_events(
+        now - timedelta(days=settings.event_retention_days), most=settings.event_retention_count
+    )
 
 
 @asynccontextmanager

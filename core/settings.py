@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     idempotency_retention_days: int = Field(7, ge=1)
     event_retention_days: int = Field(90, ge=1)
+    event_retention_count: int = Field(5_000_000, ge=1_000)
     match_top: int = Field(
         20, ge=1, le=100, description="A match is new when it enters so many first places"
     )

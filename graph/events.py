@@ -7,7 +7,7 @@ from datetime import datetime
 
 from core.entities import Event, EventType
 from core.errors import CursorExpiredError, CursorInvalidError
-from graph.engine import Transaction
+from graph.engine import Row, Transaction
 from graph.queries import load_query
 from graph.records import read_event
 from graph.session import (
@@ -17,6 +17,10 @@ from graph.session import (
     GraphSession,
     Outcome,
 )
+
+_PAGE = 1_000
+_PAGES_BY_ID = 10
+_PURGED_AT_ONCE = 100_000
 
 
 class EventLog(GraphSession):
@@ -45,10 +49,7 @@ class EventLog(GraphSession):
         counters = await self._counters()
         last, purged = counters[EVENTS_COUNTER], counters[PURGED_COUNTER]
         if after < purged:
-            raise CursorExpiredError(
-                f"The log begins at {purged + 1}; what follows {after} is no longer kept.",
-                mend="Read the present state, then follow the log from its last position.",
-            )
+            raise _expired(after, purged)
         if after > last:
             raise CursorInvalidError(
                 f"The log ends at {last}; {after} is no position in it.",
@@ -56,12 +57,40 @@ class EventLog(GraphSession):
             )
         if after == last:
             return []
-        parameters: dict[str, object] = {"after": after, "limit": limit}
-        name = "read_events"
-        if types is not None:
-            name, parameters["types"] = "read_events_of_types", [kind.value for kind in types]
-        rows = await self.engine.read(load_query(name), parameters)
+        wanted = None if types is None else {kind.value for kind in types}
+        rows = await self._rows_behind(after, last, limit, wanted)
+        purged = (await self._counters())[PURGED_COUNTER]
+        if after < purged:  # it was purged while it was read
+            raise _expired(after, purged)
         return [read_event(row) for row in rows]
+
+    async def _rows_behind(
+        self, after: int, last: int, limit: int, types: set[str] | None
+    ) -> list[Row]:
+        """Rows behind ``after``, looked up by their ids; by a scan when that takes too long.
+
+        The embedded engine finds an id at once and a seq by reading the whole log. Rows that came
+        with a backup have ids of another graph: they are scanned too.
+        """
+        found: list[Row] = []
+        for _ in range(_PAGES_BY_ID):
+            if len(found) >= limit or after == last:
+                return found[:limit]
+            size = _PAGE if types is not None else min(_PAGE, limit - len(found))
+            seqs = range(after + 1, min(after + size, last) + 1)
+            ids = {"ids": [f"{self.graph_id}-{seq}" for seq in seqs]}
+            rows = await self.engine.read(load_query("get_events"), ids)
+            if len(rows) < len(seqs):
+                break
+            found += rows if types is None else [row for row in rows if row["type"] in types]
+            after = seqs[-1]
+        if len(found) >= limit:
+            return found[:limit]
+        parameters: dict[str, object] = {"after": after, "limit": limit - len(found)}
+        if types is None:
+            return found + await self.engine.read(load_query("read_events"), parameters)
+        parameters["types"] = sorted(types)
+        return found + await self.engine.read(load_query("read_events_of_types"), parameters)
 
     async def append_event(
         self,
@@ -81,20 +110,35 @@ class EventLog(GraphSession):
 
         return (await self.commit("append_event", None, work)).seq
 
-    async def purge_events(self, before: datetime, keep: int = 1_000) -> int:
-        """Remove events older than ``before``, but never the last ``keep``.
+    async def purge_events(
+        self, before: datetime, keep: int = 1_000, most: int | None = None
+    ) -> int:
+        """Remove events older than ``before`` and all but the newest ``most``.
 
-        Returns the seq up to which the log is purged now. The newest row's seq stays known.
+        Args:
+            before: what happened earlier goes.
+            keep: the newest rows that stay, however old they are.
+            most: the rows that stay at most, however new they are; None: any number.
+
+        Returns:
+            The seq up to which the log is purged now. The newest row's seq stays known.
         """
+        old = await self.engine.read(load_query("newest_event_before"), {"before": before})
+        counters = await self._counters()
+        to = min(int(old[0]["seq"] or 0), counters[EVENTS_COUNTER] - keep)
+        if most is not None:
+            to = max(to, counters[EVENTS_COUNTER] - max(most, keep))
+        purged = counters[PURGED_COUNTER]
+        while purged < to:
+            purged = await self._purge(min(purged + _PURGED_AT_ONCE, to))
+        return purged
+
+    async def _purge(self, to: int) -> int:
+        """Remove the rows up to ``to`` in one transaction; returns what is purged then."""
 
         async def work(tx: Transaction) -> int:
-            # The log's counter is locked so that the purge and the appends do not cross.
-            lock = {"id": EVENTS_COUNTER, "by": 0}
-            last = int((await tx.run(load_query("advance_counter"), lock))[0]["value"])
-            old = await tx.run(load_query("newest_event_before"), {"before": before})
-            ids = {"ids": [PURGED_COUNTER]}
-            purged = int((await tx.run(load_query("read_counters"), ids))[0]["value"])
-            to = min(int(old[0]["seq"] or 0), last - keep)
+            lock = {"id": PURGED_COUNTER, "by": 0}
+            purged = int((await tx.run(load_query("advance_counter"), lock))[0]["value"])
             if to <= purged:
                 return purged
             await tx.run(load_query("drop_events"), {"to": to})
@@ -107,3 +151,10 @@ class EventLog(GraphSession):
         parameters = {"ids": [EVENTS_COUNTER, PURGED_COUNTER]}
         rows = await self.engine.read(load_query("read_counters"), parameters)
         return {row["id"]: int(row["value"]) for row in rows}
+
+
+def _expired(after: int, purged: int) -> CursorExpiredError:
+    return CursorExpiredError(
+        f"The log begins at {purged + 1}; what follows {after} is no longer kept.",
+        mend="Read the present state, then follow the log from its last position.",
+    )

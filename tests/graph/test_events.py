@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from core.entities import EventType
 from core.errors import CursorExpiredError, CursorInvalidError
+from graph import events
+from graph.engine import GraphEngine
+from graph.events import EventLog
 from graph.store import GraphStore
 from tests.graph.stores import SetClock
 
@@ -68,3 +72,62 @@ async def test_a_purged_log_answers_old_positions_with_a_typed_error(
         await store.read_events(5)
     await store.upsert_vendors([{"id": "one more vendor"}])
     assert [event.seq for event in await store.read_events(6)] == [7]
+
+
+async def test_a_log_of_several_pages_is_read_whole(
+    store: GraphStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_PAGE", 5)
+    await store.upsert_vendors([{"id": f"vendor-{n:03}"} for n in range(62)])
+    await store.append_event(EventType.MODEL_PUBLISHED)
+    seqs = list(range(1, 64))
+    assert [event.seq for event in await store.read_events(0)] == seqs
+    assert [event.seq for event in await store.read_events(3, limit=7)] == seqs[3:10]
+    # Fifty rows are looked up by their ids; what is behind them by a scan.
+    for after in (0, 12, 13, 61, 62):
+        chosen = await store.read_events(after, types=[EventType.MODEL_PUBLISHED])
+        assert [event.seq for event in chosen] == [63]
+    many = await store.read_events(0, limit=57, types=[EventType.VENDOR_UPSERTED])
+    assert [event.seq for event in many] == seqs[:57]
+    assert await store.read_events(0, types=[]) == []
+
+
+async def test_rows_of_another_graph_are_read_where_they_lie(
+    store: GraphStore, engine: GraphEngine, clock: SetClock
+) -> None:
+    await store.upsert_vendors([{"id": f"vendor-{n}"} for n in range(4)])
+    # As after a restore: the rows have kept their ids, the graph has one of its own.
+    restored = GraphStore(engine, clock, "another-graph-id")
+    await restored.upsert_vendors([{"id": f"vendor-{n}"} for n in range(4, 8)])
+    for types in (None, [EventType.VENDOR_UPSERTED]):
+        for after in range(9):
+            found = await restored.read_events(after, limit=6, types=types)
+            assert [event.seq for event in found] == list(range(after + 1, 9))[:6]
+
+
+async def test_the_log_is_kept_to_a_number_of_rows(
+    store: GraphStore, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_PURGED_AT_ONCE", 4)
+    await store.upsert_vendors([{"id": f"vendor-{n}"} for n in range(30)])
+    assert await store.purge_events(clock.now, keep=3, most=40) == 0
+    assert await store.purge_events(clock.now, keep=3, most=12) == 18
+    assert await store.purge_events(clock.now, keep=9, most=5) == 21
+    assert [event.seq for event in await store.read_events(21)] == list(range(22, 31))
+    with pytest.raises(CursorExpiredError):
+        await store.read_events(20)
+
+
+async def test_a_reader_that_is_overtaken_by_a_purge_is_told(
+    store: GraphStore, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.upsert_vendors([{"id": f"vendor-{n}"} for n in range(9)])
+    rows_behind = EventLog._rows_behind
+
+    async def purged_first(self: EventLog, *rest: Any) -> list[dict[str, Any]]:
+        await self.purge_events(clock.now, keep=0, most=3)
+        return await rows_behind(self, *rest)
+
+    monkeypatch.setattr(EventLog, "_rows_behind", purged_first)
+    with pytest.raises(CursorExpiredError):
+        await store.read_events(2)
