@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -62,7 +62,27 @@ class WebhookEndpoint:
     @property
     def owner(self) -> Principal:
         """In whose name events are sent to it."""
-        return Principal(self.role, self.subject)
+        return Principal(self.role, self.subject, key_id=self.api_key_id)
+
+    def stands_as(self, other: WebhookEndpoint) -> bool:
+        """Whether nobody has moved it, or had it tried again, since it was ``other``."""
+        return self == self.with_progress_of(other)
+
+    def with_progress_of(self, other: WebhookEndpoint) -> WebhookEndpoint:
+        """This endpoint, as far and as well as ``other``."""
+        return replace(self, **other._progress)
+
+    @property
+    def _progress(self) -> dict[str, Any]:
+        return {
+            "position": self.position,
+            "failures": self.failures,
+            "failing_since": self.failing_since,
+            "next_attempt_at": self.next_attempt_at,
+            "last_error": self.last_error,
+            "dead_seq": self.dead_seq,
+            "dead_count": self.dead_count,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +106,20 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class WebhookProgress:
-    """How far sending to an endpoint has come since ``before``, the position it was read with.
+    """How far sending to an endpoint has come: from ``before``, as the books had it, to ``after``.
 
-    Kept only while the endpoint still stands at ``before``: its owner may have moved it meanwhile.
+    Kept only while the books still say ``before``: its owner may have moved it meanwhile. The
+    ``deliveries`` are kept in any case.
     """
 
-    endpoint: WebhookEndpoint
-    before: int
+    before: WebhookEndpoint
+    after: WebhookEndpoint
     deliveries: tuple[Delivery, ...] = ()
+
+    def merged_into(self, current: WebhookEndpoint) -> WebhookEndpoint:
+        """What the books, which say ``current``, are to say."""
+        if not current.stands_as(self.before):
+            return current
+        merged = current.with_progress_of(self.after)
+        disabled = self.after.state is WebhookState.DISABLED
+        return replace(merged, state=WebhookState.DISABLED) if disabled else merged
