@@ -17,15 +17,20 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from announcing.feed import MatchFeed
+from api.addresses import Addresses
 from api.authentication import Authenticator, find_lockout, is_loopback
 from api.context import Services
 from api.cursors import Cursors
 from api.graphiql import ASSETS_ROUTE, GraphiQL
 from api.guard import DocumentCache
 from api.http_endpoint import HTTPEndpoint
+from api.match_channels import MatchChannels
 from api.retention import letting_go
 from api.schema import build_schema
+from api.sse_endpoint import EventStreams
 from api.websocket_endpoint import MAX_MESSAGE_CHARACTERS, WebSocketEndpoint
+from api.websocket_protocol import FramedProtocol
 from core.errors import SettingsError
 from core.settings import Environment, Settings
 from graph.embedded_engine import EmbeddedEngine
@@ -47,12 +52,14 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     documents = DocumentCache()
     schema = build_schema(documents)
     graphiql = GraphiQL() if settings.environment is Environment.DEVELOPMENT else None
-    over_http = HTTPEndpoint(schema, graphiql)
-    over_websocket = WebSocketEndpoint(schema, documents)
+    channels = MatchChannels(schema, documents)
+    addresses = Addresses(settings.connections_per_address)
+    over_http = HTTPEndpoint(schema, EventStreams(channels, addresses), graphiql)
+    over_websocket = WebSocketEndpoint(schema, channels, addresses)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_services(settings, clock) as services:
+        async with open_services(settings, clock) as services, channels.running():
             app.state.services = services
             yield
 
@@ -70,7 +77,10 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     ]
     if graphiql is not None:
         routes.append(Route(ASSETS_ROUTE, graphiql.asset, methods=["GET"]))
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.state.channels = channels
+    app.state.addresses = addresses
+    return app
 
 
 @asynccontextmanager
@@ -91,7 +101,7 @@ async def open_services(settings: Settings, clock: Clock = utc_now) -> AsyncIter
             logger.warning("%s", lockout)
         matching = await MatchingService.open(store, settings, clock)
         try:
-            async with letting_go(store, settings, clock):
+            async with letting_go(store, settings, clock), feeding(store) as feed:
                 yield Services(
                     settings=settings,
                     store=store,
@@ -99,11 +109,23 @@ async def open_services(settings: Settings, clock: Clock = utc_now) -> AsyncIter
                     cursors=Cursors(store.graph_id + settings.jwt_key.get_secret_value()),
                     authenticator=Authenticator(settings, store, clock),
                     clock=clock,
+                    feed=feed,
                 )
         finally:
             await matching.close()
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def feeding(store: GraphStore) -> AsyncIterator[MatchFeed]:
+    """The match events of the log, followed meanwhile."""
+    feed = MatchFeed(store)
+    await feed.start()
+    try:
+        yield feed
+    finally:
+        await feed.stop()
 
 
 async def alive(_request: Request) -> Response:
@@ -190,6 +212,7 @@ class Server(uvicorn.Server):
         opened = open_services(self._settings, self._clock)
         services = await self._open.enter_async_context(opened)
         self.app.state.services = services
+        await self._open.enter_async_context(self.app.state.channels.running())
         try:
             await super().startup(sockets)
             host, port = self.servers[0].sockets[0].getsockname()[:2]
@@ -204,6 +227,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Close the port, let running requests finish, then close the services."""
+        self.app.state.channels.end()
         try:
             await super().shutdown(sockets)
         finally:
@@ -220,6 +244,8 @@ def _server_config(settings: Settings, app: Starlette) -> uvicorn.Config:
         log_level=settings.log_level.lower(),
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        ws=FramedProtocol,
+        ws_per_message_deflate=False,
         ws_max_size=MAX_MESSAGE_CHARACTERS * 4,
         ws_ping_interval=20,
         ws_ping_timeout=20,

@@ -10,12 +10,13 @@ from strawberry.types import Info
 
 from api.authentication import Authenticator, credential_of
 from api.cursors import Cursors
+from api.loaders import Loaders
 from core.entities import IdempotencyKey, Principal, Role
 from core.errors import UnauthenticatedError
 from core.settings import Environment, Settings
 
 if TYPE_CHECKING:
-    from api.loaders import Loaders
+    from announcing.feed import MatchFeed
     from graph.store import GraphStore
     from matching.service import Clock, MatchingService
 
@@ -30,6 +31,7 @@ class Services:
     cursors: Cursors
     authenticator: Authenticator
     clock: Clock
+    feed: MatchFeed
 
 
 @dataclass(slots=True)
@@ -38,21 +40,29 @@ class RequestContext:
 
     Attributes:
         services: of the process.
-        loaders: batch the reads of one level of a query.
         principal: who asks; None when no credential came.
         credential: what the principal was read from; it is checked again during subscriptions.
         headers: of the request or of the WebSocket's handshake.
         client_host: the address that it came from.
         connection_params: the payload of a WebSocket's connection_init.
+        resume_after: the cursor that a reconnecting event stream was at (Last-Event-ID).
     """
 
     services: Services
-    loaders: Loaders
     principal: Principal | None = None
     credential: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     client_host: str | None = None
     connection_params: dict[str, Any] = field(default_factory=dict)
+    resume_after: str | None = None
+    _loaders: Loaders | None = None
+
+    @property
+    def loaders(self) -> Loaders:
+        """What batches the reads of one level of a query; made when first asked for."""
+        if self._loaders is None:
+            self._loaders = Loaders(self.services)
+        return self._loaders
 
     async def identify(self, credentials: Mapping[str, str]) -> None:
         """Set the principal from headers, or from a payload that carries the same names.

@@ -49,6 +49,21 @@ class Cursors:
         """The cursor after the first ``position`` places of a stored ranking."""
         return self._seal(["r", ranking_id, position, arguments_hash])
 
+    def event_cursor(self, seq: int) -> str:
+        """The cursor after everything up to that seq of the event log."""
+        return self._seal(["e", seq])
+
+    def read_event(self, text: str, *, field: str = "after") -> int:
+        """The seq of an event cursor.
+
+        Raises:
+            CursorInvalidError: when it was not written here or is no place in the event log.
+        """
+        match self._open(text, field):
+            case ["e", int(seq)] if seq >= 0:
+                return seq
+        raise _invalid(field, "belongs to another list")
+
     def read_key(self, text: str, listing: str, *, field: str = "after") -> str:
         """The key of a cursor of that list.
 

@@ -26,7 +26,7 @@ from api.http_request import (
     negotiate,
     read_parameters,
 )
-from api.loaders import Loaders
+from api.sse_endpoint import EventStreams, wants_events
 from core.errors import OfferpathError, UnauthenticatedError
 
 OPERATION_SECONDS = 15.0
@@ -41,11 +41,15 @@ class HTTPEndpoint:
 
     Args:
         schema: what is asked.
+        events: answers those who ask for an event stream.
         graphiql: the page for browsers on this machine; None in production.
     """
 
-    def __init__(self, schema: Schema, graphiql: GraphiQL | None = None) -> None:
+    def __init__(
+        self, schema: Schema, events: EventStreams, graphiql: GraphiQL | None = None
+    ) -> None:
         self._schema = schema
+        self._events = events
         self._graphiql = graphiql
 
     async def answer(self, request: Request, services: Services) -> Response:
@@ -54,19 +58,40 @@ class HTTPEndpoint:
             return Response(status_code=405, headers={"Allow": "GET, POST"})
         if self._graphiql is not None and _wants_page(request):
             return self._graphiql.page()
+        accept = request.headers.get("accept")
         media_type = PLAIN_JSON
         try:
-            media_type = negotiate(request.headers.get("accept"))
-            context = open_context(services, request)
-            await context.identify(request.headers)
-            context.require_principal()
-            parameters = await read_parameters(request)
-            result = await self._execute(request.method, parameters, context)
+            if wants_events(accept):
+                return await self._stream(request, services)
+            media_type = negotiate(accept)
+            context, parameters = await _read(request, services)
+            content = await self._content(request.method, parameters, context)
         except RequestError as error:
             return _failure(error, error.status, media_type)
         except UnauthenticatedError as error:
             return _failure(error, 401, media_type)
-        return _success(result, media_type, hints=context.may_introspect)
+        refused = "data" not in content and media_type == RESPONSE_JSON
+        return _json(content, 400 if refused else 200, media_type)
+
+    async def _stream(self, request: Request, services: Services) -> Response:
+        context, parameters = await _read(request, services)
+        if self._events.is_subscription(parameters):
+            return await self._events.subscribe(request, parameters, context)
+        content = await self._content(request.method, parameters, context)
+        return self._events.once(request, _encode(content))
+
+    async def _content(
+        self, method: str, parameters: GraphQLParameters, context: RequestContext
+    ) -> dict[str, Any]:
+        """The answer to an operation; without data when it was refused before it ran."""
+        result = await self._execute(method, parameters, context)
+        content: dict[str, Any] = {}
+        if result.errors:
+            shown = present_errors(result.errors, hints=context.may_introspect)
+            content["errors"] = [error.formatted for error in shown]
+        if not _refused_before_execution(result):
+            content["data"] = result.data
+        return content
 
     async def _execute(
         self, method: str, parameters: GraphQLParameters, context: RequestContext
@@ -86,7 +111,10 @@ class HTTPEndpoint:
             raise RequestError(400, error.as_http_error_reason()) from error
         except InvalidOperationTypeError as error:
             if error.operation_type is OperationType.SUBSCRIPTION:
-                message = "Subscriptions are served over WebSocket (graphql-transport-ws)."
+                message = (
+                    "Subscriptions are served over WebSocket (graphql-transport-ws) or as an event "
+                    "stream (Accept: text/event-stream)."
+                )
                 raise RequestError(400, message) from error
             raise RequestError(405, "GET only reads; send mutations by POST.") from error
 
@@ -96,7 +124,6 @@ def open_context(services: Services, connection: HTTPConnection) -> RequestConte
     client = connection.client
     return RequestContext(
         services,
-        Loaders(services),
         headers=connection.headers,
         client_host=client.host if client else None,
     )
@@ -111,17 +138,17 @@ def _wants_page(request: Request) -> bool:
     )
 
 
-def _success(result: ExecutionResult, media_type: str, *, hints: bool) -> Response:
-    """The answer to an operation, with the status that the media type asks for."""
-    content: dict[str, Any] = {}
-    if result.errors:
-        shown = present_errors(result.errors, hints=hints)
-        content["errors"] = [error.formatted for error in shown]
-    refused = _refused_before_execution(result)
-    if not refused:
-        content["data"] = result.data
-    status = 400 if refused and media_type == RESPONSE_JSON else 200
-    return _json(content, status, media_type)
+async def _read(request: Request, services: Services) -> tuple[RequestContext, GraphQLParameters]:
+    """Who asks, and what.
+
+    Raises:
+        UnauthenticatedError: when nobody says so, or not credibly.
+        RequestError: when it is no request.
+    """
+    context = open_context(services, request)
+    await context.identify(request.headers)
+    context.require_principal()
+    return context, await read_parameters(request)
 
 
 def _refused_before_execution(result: ExecutionResult) -> bool:
@@ -142,10 +169,14 @@ def _failure(error: OfferpathError, status: int, media_type: str) -> Response:
 
 
 def _json(content: dict[str, Any], status: int, media_type: str) -> Response:
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return Response(
-        body.encode(),
+        _encode(content),
         status,
         media_type=f"{media_type}; charset=utf-8",
         headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
     )
+
+
+def _encode(content: dict[str, Any]) -> bytes:
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode()

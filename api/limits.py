@@ -53,6 +53,7 @@ BASE_COST: dict[str, int] = {
     "Offer.matches": 100,
     "Offer.similarOffers": 50,
     "Query.explain": 200,
+    "Query.matchEvents": 100,
     "Match.explanations": 5,
     "Subscription.matchEvents": 100,
 }

@@ -5,11 +5,13 @@ schema and fails for a field with neither.
 
 | role | sees | does |
 |---|---|---|
-| buyer | the catalogue; itself, its purchases, preferences and matches | buys, interacts, prefers |
+| buyer | the catalogue; itself, its purchases, preferences, matches | buys, interacts, prefers |
 | vendor | the catalogue; the matches on its own offers | lists and withdraws its own offers |
 | partner | the catalogue and match events | nothing |
 | analyst | everything but personal data | nothing |
 | admin | everything | everything |
+
+Who sees a match sees its match events.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 
 from strawberry.extensions import FieldExtension
 
+from announcing.filters import MatchEventFilter
 from api.context import ApiInfo
 from core.entities import Principal, Role
 from core.errors import ForbiddenError
@@ -26,7 +29,6 @@ from core.errors import ForbiddenError
 Rule = Callable[[Principal, Any], bool]
 
 _OVERSEERS = frozenset({Role.ANALYST, Role.ADMIN})
-_WATCHERS = frozenset({Role.ANALYST, Role.ADMIN, Role.PARTNER})
 
 
 def anyone(_principal: Principal, _source: Any) -> bool:
@@ -74,9 +76,17 @@ def may_see_buyer(principal: Principal, buyer_id: str | None) -> bool:
     return principal.role in _OVERSEERS or _is(principal, Role.BUYER, buyer_id)
 
 
-def may_watch_buyer(principal: Principal, buyer_id: str) -> bool:
-    """Whether a principal may subscribe to one buyer's new matches."""
-    return principal.role in _WATCHERS or _is(principal, Role.BUYER, buyer_id)
+def check_match_filter(principal: Principal, asked: MatchEventFilter) -> None:
+    """Refuse a filter that names others: a buyer asks for its own events, a vendor for its own.
+
+    Raises:
+        ForbiddenError: naming the condition.
+    """
+    own = {principal.subject}
+    if principal.role is Role.BUYER:
+        check((asked.buyers or own) <= own, "follow other buyers", "filter", "buyers")
+    elif principal.role is Role.VENDOR:
+        check((asked.vendors or own) <= own, "follow other vendors", "filter", "vendors")
 
 
 def check(allowed: bool, what: str, *field: str) -> None:

@@ -21,13 +21,22 @@ PUBLIC_FIELDS: dict[str, frozenset[str]] = {
         "CategoryEdge": "cursor node",
         "ContextValue": "name value",
         "CreateApiKeyPayload": "apiKey errors secret seq",
+        "CursorExpired": "oldest seq",
         "DeletePayload": "deletedExternalId errors seq status",
         "Explanation": "contribution kind path summary",
         "Health": "buyers modelVersion offers purchases ready rebuilding seq",
+        "Lagged": "behind seq",
         "Match": "modelVersion pinned rank score stale",
         "MatchConnection": "edges modelVersion pageInfo seq total",
         "MatchEdge": "cursor node",
-        "MatchEvent": "at buyer id modelVersion offer rank score seq",
+        "MatchCreated": "at buyer buyerId categoryIds cursor heldBack id modelVersion offer "
+        "offerId rank reason score seq type vendorId",
+        "MatchEventConnection": "edges pageInfo",
+        "MatchEventEdge": "cursor node",
+        "MatchUpdated": "at buyer buyerId categoryIds cursor id modelVersion offer offerId "
+        "previousScore rank reason score seq type vendorId",
+        "MatchWithdrawn": "at buyer buyerId categoryIds cursor id modelVersion offer offerId "
+        "reason seq type vendorId",
         "Model": "createdAt metrics trained version",
         "Money": "amount currency minor",
         "Offer": "availableQuantity createdAt description externalId id latitude longitude "

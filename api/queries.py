@@ -7,6 +7,7 @@ from typing import Annotated
 
 import strawberry
 
+from announcing.filters import MatchEventFilter
 from api.connections import (
     After,
     Before,
@@ -18,7 +19,9 @@ from api.connections import (
 )
 from api.context import ApiInfo
 from api.ids import Label, external_id_of, parse_global_id
+from api.match_log import read_match_events
 from api.permissions import Requires, admin, anyone, check, may_see_buyer, overseer
+from api.scalars import Cursor
 from api.types.api_key import ApiKey
 from api.types.arguments import (
     ContextArgument,
@@ -32,6 +35,7 @@ from api.types.arguments import (
 )
 from api.types.buyer import Buyer, BuyerConnection, BuyerEdge
 from api.types.category import Category, CategoryConnection, CategoryEdge
+from api.types.match_event import MatchEventConnection, MatchEventFilterInput
 from api.types.node import Node
 from api.types.offer import Offer, OfferConnection, read_offers
 from api.types.pair import PairExplanation
@@ -77,6 +81,14 @@ NodeId = Annotated[strawberry.ID, strawberry.argument(description="A global id."
 BuyerId = Annotated[strawberry.ID, strawberry.argument(description="The buyer's id or externalId.")]
 OfferId = Annotated[strawberry.ID, strawberry.argument(description="The offer's id or externalId.")]
 Which = Annotated[By, strawberry.argument(description="Which one.")]
+
+
+EventFilter = Annotated[
+    MatchEventFilterInput | None, strawberry.argument(description="Which of them to tell of.")
+]
+EventsAfter = Annotated[
+    Cursor | None, strawberry.argument(description="Start after this cursor (pageInfo.endCursor).")
+]
 
 
 @strawberry.type(description="Everything that can be asked.")
@@ -262,6 +274,24 @@ class Query:
             buyer_id, external_id_of(offer, Label.OFFER), request, page_size(top)
         )
         return PairExplanation.from_domain(answer)
+
+    @strawberry.field(
+        description="New, changed and withdrawn matches, oldest first, for those who poll. Go on "
+        "from pageInfo.endCursor, which moves even when the page is empty; hasNextPage says "
+        "whether the log goes on behind it. Without `after`: from the oldest event that is kept. A "
+        "buyer sees its own, a vendor those on its own offers; partners, analysts and admins all.",
+        extensions=[Requires(anyone)],
+    )
+    async def match_events(
+        self,
+        info: ApiInfo,
+        filter: EventFilter = None,
+        after: EventsAfter = None,
+        first: First = None,
+    ) -> MatchEventConnection | None:
+        """Match events behind a cursor."""
+        asked = filter.to_domain() if filter else MatchEventFilter()
+        return await read_match_events(info, asked, after, first)
 
     @strawberry.field(description="The model that scores now.", extensions=[Requires(anyone)])
     def model(self, info: ApiInfo) -> Model:

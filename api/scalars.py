@@ -1,4 +1,4 @@
-"""The scalars beside GraphQL's own: DateTime, Decimal, Currency, BigInt, JSON."""
+"""The scalars beside GraphQL's own: DateTime, Decimal, Currency, BigInt, JSON, Cursor."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from core.currencies import MINOR_DIGITS
 Currency = NewType("Currency", str)
 DecimalText = NewType("DecimalText", str)
 BigInt = NewType("BigInt", int)
+Cursor = NewType("Cursor", str)
 JSONObject = NewType("JSONObject", dict[str, Any])
 
 _BIGGEST = 2**63 - 1
@@ -83,6 +84,12 @@ def _parse_big_int_literal(node: ValueNode, _variables: Mapping[str, Any] | None
         raise GraphQLError(f"{text[:40]} is not a 64-bit integer.") from error
 
 
+def _parse_cursor(value: object) -> str:
+    if not isinstance(value, str):
+        raise GraphQLError("A Cursor is text that this service has given out.")
+    return value
+
+
 def _no_input(_value: object) -> Any:
     raise GraphQLError("JSON is only ever an answer.")
 
@@ -113,6 +120,13 @@ SCALARS: dict[object, ScalarDefinition] = {
         serialize=int,
         parse_value=_parse_big_int,
         parse_literal=_parse_big_int_literal,
+    ),
+    Cursor: strawberry.scalar(
+        name="Cursor",
+        description="A place in the log of match events: opaque, good after a restart and on every "
+        "process that serves the same graph.",
+        serialize=str,
+        parse_value=_parse_cursor,
     ),
     JSONObject: strawberry.scalar(
         name="JSONObject",

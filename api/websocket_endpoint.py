@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from graphql import GraphQLError, OperationType, get_operation_ast
+from graphql import GraphQLError, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry import UNSET, Schema
-from strawberry.asgi import GraphQL
+from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
@@ -27,21 +26,69 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
 from strawberry.types.unset import UnsetType
 
+from api.addresses import Addresses
 from api.context import RequestContext, Services
 from api.errors import present_errors
-from api.guard import DocumentCache
 from api.http_endpoint import OPERATION_SECONDS, open_context
-from api.http_request import RequestError, check_json
-from core.errors import UnauthenticatedError
+from api.http_request import GraphQLParameters, RequestError, check_json
+from api.match_channels import MatchChannels, ServerEndingError
+from api.selections import Message as MatchMessage
+from api.selections import operation_type
+from api.websocket_protocol import EXTENSION, FrameWriter
+from core.errors import OfferpathError, UnauthenticatedError
 
 INIT_SECONDS = 10
 MAX_OPERATIONS = 20
-MAX_CONNECTIONS_PER_ADDRESS = 50
 MAX_MESSAGE_CHARACTERS = 200_000
+SLOW_SECONDS = 30.0
+"""How long a reader may take nothing before its connection is given up."""
 
+RESTART = 1012
 BAD_REQUEST = 4400
 FORBIDDEN = 4403
+TOO_SLOW = 4410
 TOO_MANY = 4429
+
+
+class TooSlowError(OfferpathError):
+    """A reader has not read for SLOW_SECONDS."""
+
+
+class SocketSink:
+    """One subscription's way out over a WebSocket; see match_channels.Sink."""
+
+    def __init__(self, writer: FrameWriter, operation_id: str) -> None:
+        self._writer = writer
+        self._id = operation_id
+        self._head = f'{{"id":{json.dumps(operation_id)},"type":"next","payload":'.encode()
+
+    def is_ready(self) -> bool:
+        """Whether the connection keeps less than its mark."""
+        return self._writer.is_writable()
+
+    async def wait_ready(self) -> None:
+        """Wait until it does.
+
+        Raises:
+            TooSlowError: when the reader takes too long.
+        """
+        if self._writer.is_writable():
+            return
+        try:
+            async with asyncio.timeout(SLOW_SECONDS):
+                await self._writer.wait_writable()
+        except TimeoutError as error:
+            raise TooSlowError("The reader does not read.") from error
+
+    def send(self, messages: Sequence[MatchMessage]) -> None:
+        """Write `next` messages: the shared bytes with this operation's id around them."""
+        head = self._head
+        self._writer.write_texts([head + message.payload + b"}" for message in messages])
+
+    def beat(self, cursor: str) -> None:
+        """The protocol's ping; clients answer with its pong."""
+        payload = {"id": self._id, "cursor": cursor}
+        self._writer.write_texts([json.dumps({"type": "ping", "payload": payload}).encode()])
 
 
 class TransportHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
@@ -69,13 +116,43 @@ class TransportHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
         except UnauthenticatedError:
             await self.websocket.close(code=FORBIDDEN, reason="The credential is not valid")
             return
-        lasting = _is_subscription(operation, cast(WebSocketEndpoint, self.view).documents)
+        endpoint = cast(WebSocketEndpoint, self.view)
+        parameters = GraphQLParameters(
+            operation.query, operation.variables, operation.operation_name
+        )
+        if operation_type(parameters, endpoint.channels.documents) is OperationType.SUBSCRIPTION:
+            await self._follow(operation, parameters, endpoint.channels)
+            return
         try:
-            async with asyncio.timeout(None if lasting else OPERATION_SECONDS):
+            async with asyncio.timeout(OPERATION_SECONDS):
                 await super().run_operation(operation)
         except TimeoutError as error:
             late = GraphQLError("", original_error=error)
             await operation.send_initial_errors(present_errors([late], hints=False))
+
+    async def _follow(
+        self,
+        operation: Operation[RequestContext, None],
+        parameters: GraphQLParameters,
+        channels: MatchChannels,
+    ) -> None:
+        opening = await channels.open(parameters, self.context)
+        if isinstance(opening, list):
+            await operation.send_initial_errors(opening)
+            return
+        writer = cast(ASGIWebSocketAdapter, self.websocket).ws.scope["extensions"][EXTENSION]
+        try:
+            await channels.follow(opening, self.context, SocketSink(writer, operation.id))
+        except UnauthenticatedError as error:
+            ended = GraphQLError("", original_error=error)
+            await operation.send_initial_errors(present_errors([ended], hints=False))
+            await self.websocket.close(code=FORBIDDEN, reason="The credential is not valid")
+        except TooSlowError as error:
+            writer.give_up(TOO_SLOW, str(error))
+        except ServerEndingError:
+            await self.websocket.close(code=RESTART, reason="The server restarts")
+        else:
+            await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
     async def shutdown(self) -> None:
         """End every operation of the connection."""
@@ -103,7 +180,7 @@ class WebSocketEndpoint(GraphQL[RequestContext, None]):
 
     graphql_transport_ws_handler_class = TransportHandler
 
-    def __init__(self, schema: Schema, documents: DocumentCache) -> None:
+    def __init__(self, schema: Schema, channels: MatchChannels, addresses: Addresses) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -111,22 +188,17 @@ class WebSocketEndpoint(GraphQL[RequestContext, None]):
             connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS),
             max_subscriptions_per_connection=MAX_OPERATIONS,
         )
-        self.documents = documents
-        self._connections: Counter[str] = Counter()
+        self.channels = channels
+        self._addresses = addresses
 
     async def serve(self, websocket: WebSocket) -> None:
         """Speak with one connection until it ends."""
-        address = websocket.client.host if websocket.client else ""
-        if self._connections[address] >= MAX_CONNECTIONS_PER_ADDRESS:
-            await websocket.accept()
-            await websocket.close(code=TOO_MANY, reason="Too many connections")
-            return
-        self._connections[address] += 1
-        try:
+        with self._addresses.place(websocket) as taken:
+            if not taken:
+                await websocket.accept()
+                await websocket.close(code=TOO_MANY, reason="Too many connections")
+                return
             await self.run(websocket)
-        finally:
-            self._connections[address] -= 1
-            self._connections += Counter()  # forgets the addresses that have none left
 
     def decode_json(self, data: str | bytes) -> object:
         """JSON of a bounded size; what nests too deeply is no message."""
@@ -158,14 +230,6 @@ class WebSocketEndpoint(GraphQL[RequestContext, None]):
             raise ConnectionRejectionError from error
         nothing_to_say: UnsetType = UNSET
         return nothing_to_say
-
-
-def _is_subscription(operation: Operation[RequestContext, None], documents: DocumentCache) -> bool:
-    try:
-        node = get_operation_ast(documents.parse(operation.query), operation.operation_name)
-    except (GraphQLError, RecursionError):
-        return False
-    return node is not None and node.operation is OperationType.SUBSCRIPTION
 
 
 def _problem_of(message: object) -> str | None:

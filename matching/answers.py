@@ -198,23 +198,6 @@ class SimilarOffer:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveMatch:
-    """An offer that has entered a buyer's top places.
-
-    ``event_id`` is the same whenever the same entry is told again (buyer, offer, seq).
-    """
-
-    event_id: str
-    buyer_id: str
-    offer_id: str
-    score: float
-    rank: int
-    seq: int
-    model_version: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """The model that scores now.
 

@@ -155,12 +155,6 @@ class Follower:
                 field=("atLeastSeq",),
             ) from error
 
-    async def wait_for_change(self, seen: MatcherState) -> MatcherState:
-        """Wait until the state is another than the one seen; returns the newest."""
-        async with self._moved:
-            await self._moved.wait_for(lambda: self._state is not seen)
-        return self.state
-
     async def reload_model(self) -> bool:
         """Take up the published model when it is another one; returns whether it was."""
         if await _in_thread(self._read_pointer) == self._pointer:

@@ -7,7 +7,7 @@ explaining run off the event loop. No answer reads the graph.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -23,7 +23,6 @@ from graph.store import GraphStore
 from matching import lookups
 from matching.answers import (
     Explanation,
-    LiveMatch,
     MatchingHealth,
     ModelInfo,
     PairExplanation,
@@ -33,13 +32,11 @@ from matching.answers import (
 )
 from matching.filters import check_known
 from matching.follower import Follower
-from matching.live import new_matches
 from matching.ranking import items_of, rank_buyer_rows, rank_offer_rows
 from matching.ranking_cache import RankingCache
 from matching.requests import (
     BuyerMatchRequest,
     MatchRequest,
-    OfferFilter,
     OfferMatchRequest,
     check_request,
     check_top,
@@ -182,22 +179,6 @@ class MatchingService:
             NotFoundError: when there is no such offer.
         """
         return await _in_thread(partial(lookups.similar_offers, self.state, offer_id, first))
-
-    def new_matches(
-        self, buyer_ids: Sequence[str], top: int = 20, threshold: float = 0.0
-    ) -> AsyncGenerator[LiveMatch, None]:
-        """Offers that enter the ``top`` places of these buyers from this call on, as it happens.
-
-        Ends when the iterator is closed. A slow reader skips states, and costs no memory.
-
-        Raises:
-            InputError: when ``top`` or the threshold is out of its range.
-            NotFoundError: naming a buyer that is not there.
-        """
-        request = OfferMatchRequest(filter=OfferFilter(min_score=threshold))
-        check_request(request)
-        check_top(top)
-        return new_matches(self._follower, buyer_ids, request, top, self._clock)
 
     def model_info(self) -> ModelInfo:
         """The model that scores now."""

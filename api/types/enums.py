@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import strawberry
 
-from core.entities import EvidenceKind, OfferStatus, Role, RowStatus
+from core.entities import EventType, EvidenceKind, MatchReason, OfferStatus, Role, RowStatus
 from matching.answers import ExplanationKind, PathKind, Stage
 from matching.requests import Bought
 
@@ -14,6 +14,8 @@ __all__ = [
     "Bought",
     "ExplanationKind",
     "InteractionKind",
+    "MatchEventType",
+    "MatchReason",
     "OfferStatus",
     "PathKind",
     "Role",
@@ -48,6 +50,20 @@ strawberry.enum(
     Stage,
     description="Which stage kept an offer out of a buyer's matches; NONE: it is among them.",
 )
+strawberry.enum(
+    MatchReason,
+    description="Why a match event was told: OFFER_CHANGED, BUYER_ACTED and MODEL_PUBLISHED (or an "
+    "import finished) begin a match; SCORE_MOVED and TERMS_CHANGED update it; the others end it.",
+)
+
+
+@strawberry.enum(description="What a match event tells of.")
+class MatchEventType(StrEnum):
+    """The EventTypes that are match events."""
+
+    MATCH_CREATED = EventType.MATCH_CREATED.value
+    MATCH_UPDATED = EventType.MATCH_UPDATED.value
+    MATCH_WITHDRAWN = EventType.MATCH_WITHDRAWN.value
 
 
 @strawberry.enum(description="How a buyer dealt with an offer without buying it.")

@@ -1,0 +1,421 @@
+"""Match events by subscription: backfill and live, filters, permissions, slow and late readers."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+
+import api.match_channels
+import api.websocket_endpoint
+from core.entities import EventType, Role
+from tests.announcing.log import match, tell
+from tests.api import market
+from tests.api.conftest import JWT_SECRET, give_key, key_of
+from tests.api.serving import Serving
+from tests.api.test_websocket import Socket, socket
+
+FOLLOW = """subscription ($filter: MatchEventFilterInput, $after: Cursor) {
+  matchEvents(filter: $filter, after: $after) {
+    __typename
+    ... on MatchEvent { id seq cursor type buyerId offerId }
+    ... on MatchCreated { score rank heldBack }
+    ... on Lagged { behind seq }
+    ... on CursorExpired { oldest seq }
+  }
+}"""
+WHOLE = """subscription { matchEvents {
+  __typename
+  ... on MatchEvent {
+    id seq cursor at type reason modelVersion offerId buyerId vendorId categoryIds
+    offer { externalId title vendor { name } categories { externalId } }
+    buyer { externalId kind }
+  }
+  ... on MatchCreated { score rank heldBack }
+  ... on MatchUpdated { score rank previousScore }
+} }"""
+OFFER = market.offer(1)
+numbers = itertools.count()
+
+
+def someone() -> str:
+    """The id of a buyer that no other test tells of."""
+    return f"follower-{next(numbers)}"
+
+
+async def write(serving: Serving, *drafts: Any) -> int:
+    """Append events on the server's loop; the log's last seq."""
+    return await asyncio.to_thread(serving.run, tell(serving.services.store, *drafts))
+
+
+async def caught_up(serving: Serving, seq: int) -> None:
+    """Wait until those who follow the log in the server have seen it up to there."""
+    await asyncio.to_thread(serving.run, serving.services.feed.wait_beyond(seq - 1))
+    await asyncio.to_thread(serving.run, serving.services.matching.refresh())
+
+
+@asynccontextmanager
+async def following(
+    serving: Serving, query: str = FOLLOW, role: Role | None = None, **variables: Any
+) -> AsyncIterator[Socket]:
+    """A socket with one running subscription, which has begun."""
+    async with socket(serving) as client:
+        await client.init({"Authorization": f"Bearer {key_of(role)}"} if role else {})
+        await client.subscribe("1", query, **variables)
+        await begun(client)
+        yield client
+
+
+async def begun(client: Socket) -> None:
+    """Wait until what was sent before has been taken up: the answer to a later query is there."""
+    await client.subscribe("begun", "{ __typename }")
+    while (message := await client.receive()).get("id") != "begun" or message["type"] == "next":
+        assert message["type"] == "next", message
+
+
+async def event(client: Socket) -> dict[str, Any]:
+    """The next message of a subscription without errors."""
+    while (message := await client.receive())["type"] == "ping":
+        pass
+    assert message["type"] == "next", message
+    assert "errors" not in message["payload"], message
+    told = message["payload"]["data"]["matchEvents"]
+    assert isinstance(told, dict)
+    return told
+
+
+async def test_every_kind_of_event_is_told_whole(served: Serving) -> None:
+    buyer = market.buyer(5)
+    async with following(served, WHOLE) as client:
+        last = await write(
+            served,
+            match(buyer, OFFER, payload={"reason": "MODEL_PUBLISHED", "heldBack": 2}),
+            match(buyer, OFFER, EventType.MATCH_UPDATED, score=0.75,
+                  payload={"reason": "SCORE_MOVED", "previousScore": 0.5}),
+            match("erased", "gone", EventType.MATCH_WITHDRAWN),
+        )  # fmt: skip
+        created, updated, withdrawn = [await event(client) for _ in range(3)]
+    assert created["__typename"] == "MatchCreated"
+    assert created["seq"] == last - 2
+    assert created["id"] == f"{served.services.store.graph_id}-{last - 2}"
+    assert (created["score"], created["rank"], created["heldBack"]) == (0.5, 1, 2)
+    assert (created["type"], created["reason"]) == ("MATCH_CREATED", "MODEL_PUBLISHED")
+    assert (created["vendorId"], created["categoryIds"]) == ("v-1", ["c-1"])
+    assert created["modelVersion"] == "walk"
+    assert datetime.fromisoformat(created["at"]).tzinfo is not None
+    assert created["offer"]["vendor"] == {"name": "Vendor 1"}
+    assert created["offer"]["categories"] == [{"externalId": "garden"}]
+    assert created["buyer"] == {"externalId": buyer, "kind": "cafe"}
+    assert (updated["score"], updated["previousScore"]) == (0.75, 0.5)
+    assert (withdrawn["offerId"], withdrawn["offer"]) == ("gone", None)
+    assert (withdrawn["buyerId"], withdrawn["buyer"]) == ("erased", None)
+    assert withdrawn["reason"] == "SOLD_OUT"
+
+
+async def test_without_a_cursor_it_begins_now(served: Serving) -> None:
+    await caught_up(served, await write(served, match(someone())))
+    after = someone()
+    async with following(served) as client:
+        await write(served, match(after))
+        assert (await event(client))["buyerId"] == after
+
+
+async def test_from_a_cursor_on_everything_comes_once_and_in_order(served: Serving) -> None:
+    """While somebody goes on writing: what was before, what comes, and nothing between."""
+    async with following(served) as client:
+        await write(served, match(someone()))
+        cursor = (await event(client))["cursor"]
+    before = await write(served, *(match(someone()) for _ in range(450)))
+
+    async def go_on() -> None:
+        for _ in range(60):
+            await write(served, match(someone()), match(someone()))
+
+    writing = asyncio.ensure_future(go_on())
+    async with following(served, after=cursor) as client:
+        seqs = [(await event(client))["seq"] for _ in range(450 + 120)]
+    await writing
+    assert seqs == list(range(before - 449, before + 121))
+
+
+async def test_all_filters_hold(served: Serving) -> None:
+    buyer, other = someone(), someone()
+    drafts = [
+        match(buyer),
+        match(other),
+        match(buyer, vendor_id="v-2"),
+        match(buyer, category_ids=("c-2", "c-3")),
+        match(buyer, score=0.9),
+        match(buyer, type=EventType.MATCH_WITHDRAWN),
+        match(buyer, type=EventType.MATCH_UPDATED),
+    ]
+    filters: dict[str, tuple[dict[str, Any], list[int]]] = {
+        "buyer": ({"buyers": [buyer]}, [0, 2, 3, 4, 5, 6]),
+        "vendor": ({"buyers": [buyer, other], "vendors": ["v-2"]}, [2]),
+        "category": ({"buyers": [buyer], "categories": ["c-3", "c-9"]}, [3]),
+        "score": ({"buyers": [buyer], "minScore": 0.8}, [4, 5]),
+        "types": ({"buyers": [buyer], "types": ["MATCH_UPDATED", "MATCH_WITHDRAWN"]}, [5, 6]),
+    }
+    end = someone()
+    async with socket(served) as client:
+        await client.init()
+        for id_, (asked, _) in filters.items():
+            await client.subscribe(id_, FOLLOW, filter=asked | {"buyers": [*asked["buyers"], end]})
+        await begun(client)
+        # The last passes every filter.
+        last = await write(served, *drafts, match(
+            end, vendor_id="v-2", category_ids=("c-3",), score=1.0, type=EventType.MATCH_UPDATED
+        ))  # fmt: skip
+        got: dict[str, list[int]] = {id_: [] for id_ in filters}
+        open_ = set(filters)
+        while open_:
+            message = await client.receive()
+            told = message["payload"]["data"]["matchEvents"]
+            if told["buyerId"] == end:
+                open_.remove(message["id"])
+            else:
+                got[message["id"]].append(told["seq"] - (last - len(drafts)))
+    assert got == {id_: expected for id_, (_, expected) in filters.items()}
+
+
+@pytest.mark.parametrize(
+    ("role", "filter_", "allowed"),
+    [
+        (Role.BUYER, None, True),
+        (Role.BUYER, {"buyers": [market.buyer(1)]}, True),
+        (Role.BUYER, {"buyers": [market.buyer(1), market.buyer(2)]}, False),
+        (Role.BUYER, {"vendors": [market.vendor(2)]}, True),
+        (Role.VENDOR, None, True),
+        (Role.VENDOR, {"vendors": [market.vendor(1)]}, True),
+        (Role.VENDOR, {"vendors": [market.vendor(2)]}, False),
+        (Role.VENDOR, {"buyers": [market.buyer(2)]}, True),
+        (Role.PARTNER, {"buyers": [market.buyer(2)]}, True),
+        (Role.ANALYST, {"vendors": [market.vendor(2)]}, True),
+        (Role.ADMIN, None, True),
+    ],
+)
+async def test_who_may_ask_for_what(
+    production: Serving, role: Role, filter_: dict[str, Any] | None, allowed: bool
+) -> None:
+    async with socket(production) as client:
+        await client.init({"Authorization": f"Bearer {key_of(role)}"})
+        await client.subscribe("1", FOLLOW, filter=filter_)
+        await client.subscribe("2", "{ model { version } }")
+        message = await client.receive()
+        if allowed:
+            assert message["id"] == "2"
+        else:
+            assert (message["id"], message["type"]) == ("1", "error")
+            assert message["payload"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_each_hears_of_its_own(production: Serving) -> None:
+    own, others = market.buyer(1), market.buyer(2)
+    drafts = [
+        match(own, vendor_id=market.vendor(1)),
+        match(own, vendor_id=market.vendor(2)),
+        match(others, vendor_id=market.vendor(1)),
+        match(others, vendor_id=None),
+    ]
+    heard = {Role.BUYER: [0, 1], Role.VENDOR: [0, 2], Role.PARTNER: [0, 1, 2, 3]}
+    for role, expected in heard.items():
+        async with following(production, role=role) as client:
+            end = await write(production, *drafts, match(own, "end", vendor_id=market.vendor(1)))
+            got = []
+            while (told := await event(client))["offerId"] != "end":
+                got.append(told["seq"] - (end - len(drafts)))
+            assert got == expected, role
+
+
+async def test_names_stay_with_those_who_may_read_them(production: Serving) -> None:
+    query = "subscription { matchEvents { ... on MatchEvent { seq buyer { name } } } }"
+    shown = {}
+    for role in (Role.PARTNER, Role.ADMIN):
+        async with following(production, query, role) as client:
+            await write(production, match(market.buyer(1)))
+            shown[role] = (await client.receive())["payload"]
+    assert shown[Role.ADMIN]["data"]["matchEvents"]["buyer"] == {"name": "Person 1"}
+    assert shown[Role.PARTNER]["data"]["matchEvents"]["buyer"] == {"name": None}
+    assert shown[Role.PARTNER]["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_one_execution_serves_all_who_ask_the_same(
+    production: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executed: list[str] = []
+    tell_ = api.match_channels.Selection._execute
+
+    async def counted(self: Any, root: Any) -> bytes:
+        executed.append(self._context.principal.role)
+        return await tell_(self, root)
+
+    monkeypatch.setattr(api.match_channels.Selection, "_execute", counted)
+    buyer = someone()
+    asked = {"buyers": [buyer]}
+    async with (
+        following(production, role=Role.PARTNER, filter=asked) as first,
+        following(production, role=Role.PARTNER, filter=asked) as second,
+        following(production, role=Role.ADMIN, filter=asked) as third,
+    ):
+        await second.subscribe("again", FOLLOW, filter=asked)
+        await begun(second)
+        await write(production, match(buyer))
+        told = [await event(client) for client in (first, second, second, third)]
+    assert [one["buyerId"] for one in told] == [buyer] * 4
+    assert sorted(executed) == ["admin", "partner"]
+
+
+async def test_a_cursor_too_old_is_told_with_the_oldest_that_is_not(served: Serving) -> None:
+    async with following(served) as client:
+        await write(served, match(someone()))
+        cursor = (await event(client))["cursor"]
+    store = served.services.store
+    kept = someone()
+    last = await write(served, *(match(someone()) for _ in range(3)), match(kept))
+    await caught_up(served, last)
+    await asyncio.to_thread(
+        served.run, store.purge_events(datetime.now(UTC) + timedelta(days=1), keep=1)
+    )
+    # What is in memory is told all the same; another process, or this one later, has it no more.
+    feed = served.services.feed
+    floor, feed._floor = feed._floor, last
+    try:
+        async with socket(served) as client:
+            await client.init()
+            await client.subscribe("1", FOLLOW, after=cursor)
+            expired = await event(client)
+            assert expired["__typename"] == "CursorExpired"
+            assert expired["seq"] == last - 1
+            assert await client.receive() == {"id": "1", "type": "complete"}
+            await client.subscribe("2", FOLLOW, after=expired["oldest"])
+            assert (await event(client))["buyerId"] == kept
+    finally:
+        feed._floor = floor
+
+
+async def test_a_token_ends_its_socket_when_it_expires(production: Serving) -> None:
+    claims = {
+        "sub": market.buyer(1),
+        "role": "buyer",
+        "aud": "offerpath",
+        "iss": "offerpath",
+        "exp": datetime.now(UTC) + timedelta(seconds=3),
+    }
+    token = jwt.encode(claims, JWT_SECRET, algorithm="HS256")
+    async with socket(production) as client:
+        await client.init({"Authorization": f"Bearer {token}"})
+        await client.subscribe("1", FOLLOW)
+        assert await client.close_code() == 4403
+
+
+async def test_a_revoked_key_ends_its_subscription_though_nothing_happens(
+    production: Serving,
+) -> None:
+    secret = "opk_soon-to-be-revoked"
+    key = give_key(production, Role.PARTNER, secret)
+    async with socket(production) as client, socket(production) as other:
+        await client.init({"Authorization": f"Bearer {secret}"})
+        await client.subscribe("1", FOLLOW, filter={"buyers": ["nobody-at-all"]})
+        await begun(client)
+        await other.init({"Authorization": f"Bearer {key_of(Role.PARTNER)}"})
+        await other.subscribe("1", FOLLOW)
+        await begun(other)
+        store = production.services.store
+        await asyncio.to_thread(production.run, store.revoke_api_key(key.id, datetime.now(UTC)))
+        message = await client.receive()
+        assert (message["id"], message["type"]) == ("1", "error")
+        assert message["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+        assert await client.close_code() == 4403
+        buyer = someone()
+        await write(production, match(buyer))
+        assert (await event(other))["buyerId"] == buyer
+
+
+async def test_a_silent_stream_says_that_it_lives(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.match_channels, "HEARTBEAT_SECONDS", 0.0)
+    async with following(served, filter={"buyers": ["nobody-at-all"]}) as client:
+        seq = await write(served, match(someone()))
+        while True:
+            beat = await client.receive()
+            assert (beat["type"], beat["payload"]["id"]) == ("ping", "1")
+            cursor = beat["payload"]["cursor"]
+            if served.services.cursors.read_event(cursor) >= seq:
+                break  # it moves though the filter lets nothing through
+
+
+async def test_who_does_not_read_costs_little_and_loses_nothing(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told that it lags when the ring has moved on, and then every event, in order."""
+    buyer, count = someone(), 4_000
+    asked = {"buyers": [buyer]}
+    monkeypatch.setattr(served.services.feed, "_most", 200)
+    title = "x" * 1_000
+    query = FOLLOW.replace("seq cursor", f"seq cursor {' '.join(many_names())}")
+    async with following(served, query, filter=asked) as slow:
+        slow.connection.transport.pause_reading()
+        async with following(served, filter=asked) as quick:
+            last = 0
+            for _ in range(count // 100):
+                last = await write(served, *(match(buyer, title) for _ in range(100)))
+            first = (await event(quick))["seq"]
+            while (await event(quick))["seq"] < last:
+                pass
+        waiting = sum(
+            one.transport.get_write_buffer_size()
+            for one in served.server.server_state.connections
+            if hasattr(one, "write_texts")
+        )
+        assert waiting < 2_000_000
+        slow.connection.transport.resume_reading()
+        told = [await event(slow)]
+        while told[-1]["seq"] < last:
+            told.append(await event(slow))
+    lagged = [one for one in told if one["__typename"] == "Lagged"]
+    assert lagged
+    assert all(one["behind"] > 0 for one in lagged)
+    seqs = [one["seq"] for one in told if one["__typename"] != "Lagged"]
+    assert seqs == list(range(first, last + 1))
+
+
+def many_names() -> list[str]:
+    """Forty aliases of a long field, so that messages are large."""
+    return [f"n{number}: offerId" for number in range(4)]
+
+
+async def test_who_never_reads_is_given_up(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.websocket_endpoint, "SLOW_SECONDS", 0.3)
+    buyer = someone()
+    async with following(served, filter={"buyers": [buyer]}) as client:
+        client.connection.transport.pause_reading()
+        for _ in range(30):
+            await write(served, *(match(buyer, "x" * 2_000) for _ in range(200)))
+        for _ in range(200):
+            if not any(one.position for one in served.server.app.state.channels._followers):
+                break
+            await asyncio.sleep(0.05)
+        client.connection.transport.resume_reading()
+        assert await client.close_code() == 4410
+
+
+async def test_a_completed_subscription_is_forgotten(served: Serving) -> None:
+    channels = served.server.app.state.channels
+    async with following(served, filter={"buyers": [someone()]}) as client:
+        assert channels._channels
+        await client.send({"id": "1", "type": "complete"})
+        await begun(client)
+    for _ in range(100):
+        if not channels._channels and not channels._followers:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("somebody still follows")
