@@ -157,7 +157,7 @@ class WebhookBooks(GraphSession):
     async def purge_deliveries(
         self, endpoint_id: str, states: Collection[DeliveryState], *, before: datetime, keep: int
     ) -> None:
-        """Remove attempts of these states: those older than a time, and all but the newest ``keep``.
+        """Remove attempts of these states: what is old, and all but the newest ``keep``.
 
         The age counts for every endpoint, the number for this one.
         """

@@ -89,7 +89,7 @@ def check_url(url: str, reach: Reach) -> str:
         raise _bad("must hold no user name or password; the signature says who sends")
     if parsed.fragment or "#" in url:
         raise _bad("must hold no fragment (#)")
-    if parsed.port == 0:
+    if parsed.port is not None and not 0 < parsed.port < 65_536:
         raise _bad("must name a port between 1 and 65535")
     literal = _literal(host)
     if literal is not None and not may_reach(literal, reach):

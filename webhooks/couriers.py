@@ -169,7 +169,7 @@ class Courier:
             await self._send(message)
 
     async def _send(self, message: Message) -> bool:
-        """Make one attempt; whether the next message may follow at once."""
+        """Make one attempt; whether the message was dealt with and the next may follow."""
         room, moves = self._room, self._moves
         await room.ledger.room(self.endpoint.id)
         if not room.holds():
@@ -193,7 +193,8 @@ class Courier:
             logger.warning("Webhook %s is disabled: %s", judged.id, judged.last_error)
         self.endpoint = judged
         room.ledger.note(judged, attempt(sent, message, outcome, at, state))
-        return self._wait_seconds() <= 0
+        # Only what was dealt with lets the next one follow, however soon it may be tried again.
+        return judged.position >= message.seq
 
 
 def attempt(
