@@ -66,6 +66,10 @@ ONE_PARENT = frozenset({"Buyer.purchases", "Vendor.offers", "Category.offers"})
 reads never grows with the length of one."""
 
 
+STREAMS = frozenset({"Subscription.matchEvents"})
+"""Fields whose selection is resolved again and again: priced as a page, and as lists otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What a selection costs.
@@ -195,9 +199,10 @@ class _Pricer:
             return Price(own, 1, aliases)
         inner_type = get_named_type(definition.type) if definition else None
         inner = self._selections(node.selection_set, inner_type)
-        many = definition is not None and _is_many(definition)
+        streams = coordinate in STREAMS
+        many = streams or (definition is not None and _is_many(definition))
         return Price(
-            cost=own + self._size(node, definition) * inner.cost,
+            cost=own + (_PAGE if streams else self._size(node, definition)) * inner.cost,
             depth=1 + inner.depth,
             aliases=aliases + inner.aliases,
             one_parent=coordinate if coordinate in ONE_PARENT else _unless(many, inner.one_parent),

@@ -33,6 +33,8 @@ from core.errors import CursorExpiredError, OfferpathError, UnauthenticatedError
 logger = logging.getLogger("offerpath.api")
 
 PAGE = 200
+AT_ONCE = 20
+"""Events of a page sent before the connection is asked again whether it takes more."""
 LIVE_PAGE = 100
 """Events handed out together at most: what a connection must be able to keep on top of its mark."""
 SWEEP_SECONDS = 1.0
@@ -321,8 +323,10 @@ async def _follow(channel: Channel, follower: Follower) -> None:
             expired = CursorExpired(oldest=cursor, seq=BigInt(oldest))
             await _say(channel, follower, expired, oldest)
             return
-        follower.check()
-        follower.send(messages)
+        for start in range(0, len(messages), AT_ONCE):
+            await follower.sink.wait_ready()
+            follower.check()
+            follower.send(messages[start : start + AT_ONCE])
         follower.position = max(follower.position, reached)
 
 

@@ -131,6 +131,22 @@ def test_a_connection_without_a_default_costs_twenty() -> None:
     assert check_document(schema, parse("{ b { __typename } }"), None, None).cost == 4
 
 
+def test_a_stream_is_priced_as_a_page_of_events() -> None:
+    event = "... on MatchEvent { id offer { title } }"
+    one = price(f"subscription {{ matchEvents {{ {event} }} }}").cost
+    more = price(f"subscription {{ matchEvents {{ {event} ... on MatchEvent {{ seq }} }} }}").cost
+    assert more - one == 20
+    assert "resolves up to" in refused(
+        """subscription { matchEvents { ... on MatchEvent {
+          offer { matches(first: 100) { edges { node { score rank modelVersion buyer { kind }
+            offer { title } explanations(first: 10) { summary path { id kind } } } } } } } } }"""
+    )
+    assert "below a list" in refused(
+        """subscription { matchEvents { ... on MatchEvent { offer { vendor {
+          offers { edges { cursor } } } } } } }"""
+    )
+
+
 def test_over_http_the_price_comes_before_everything_else(served: Serving) -> None:
     million = """{ buyers(first: 100) { edges { node { matches(first: 100) { edges { node {
       buyer { matches(first: 100) { edges { cursor } } } } } } } } } }"""

@@ -13,6 +13,7 @@ import jwt
 import pytest
 
 import api.match_channels
+import api.selections
 import api.websocket_endpoint
 from core.entities import EventType, Role
 from tests.announcing.log import match, tell
@@ -249,13 +250,13 @@ async def test_one_execution_serves_all_who_ask_the_same(
     production: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executed: list[str] = []
-    tell_ = api.match_channels.Selection._execute
+    tell_ = api.selections.Selection._execute
 
     async def counted(self: Any, root: Any) -> bytes:
         executed.append(self._context.principal.role)
         return await tell_(self, root)
 
-    monkeypatch.setattr(api.match_channels.Selection, "_execute", counted)
+    monkeypatch.setattr(api.selections.Selection, "_execute", counted)
     buyer = someone()
     asked = {"buyers": [buyer]}
     async with (
