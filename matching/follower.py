@@ -155,6 +155,12 @@ class Follower:
                 field=("atLeastSeq",),
             ) from error
 
+    async def wait_beyond(self, seq: int, timeout_seconds: float) -> None:
+        """Wait until the state holds more of the log than ``seq``, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds), self._moved:
+                await self._moved.wait_for(lambda: self.state.seq > seq)
+
     async def reload_model(self) -> bool:
         """Take up the published model when it is another one; returns whether it was."""
         if await _in_thread(self._read_pointer) == self._pointer:

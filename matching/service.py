@@ -99,6 +99,13 @@ class MatchingService:
         """
         await self._follower.wait_for(seq, timeout_seconds)
 
+    async def wait_beyond(self, seq: int, timeout_seconds: float) -> None:
+        """Wait until the state holds more of the log than ``seq``, at most so long.
+
+        Returns in both cases, without asking the graph: see ``state.seq``.
+        """
+        await self._follower.wait_beyond(seq, timeout_seconds)
+
     async def rank_offers(self, buyer_id: str, request: OfferMatchRequest) -> Ranking:
         """The offers for a buyer, best first, by the newest state; kept for following pages.
 
