@@ -54,6 +54,11 @@ class Terminal:
         self.out.file.write(json.dumps(value, indent=2, default=_json_value) + "\n")
         self.out.file.flush()
 
+    def answer_line(self, value: object) -> None:
+        """Write one JSON document on one line of stdout, for answers without an end."""
+        self.out.file.write(json.dumps(value, ensure_ascii=False, default=_json_value) + "\n")
+        self.out.file.flush()
+
     def say(self, text: str) -> None:
         """Write a remark for people to stderr; Rich markup is understood."""
         self.err.print(text, soft_wrap=True)

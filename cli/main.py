@@ -19,6 +19,7 @@ from cli import (
     demo,
     doctor,
     evaluate,
+    events,
     explain,
     export,
     generate,
@@ -64,6 +65,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 for name, command in COMMANDS.items():
     app.command(name=name)(command)
 app.add_typer(bench.app, name="bench")
+app.add_typer(events.app, name="events")
 app.add_typer(graph.app, name="graph")
 app.add_typer(keys.app, name="keys")
 
