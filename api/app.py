@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from signal import SIGINT, SIGTERM
 from socket import socket
 from types import FrameType
@@ -37,6 +37,10 @@ from graph.embedded_engine import EmbeddedEngine
 from graph.open import open_engine
 from graph.store import GraphStore
 from matching.service import Clock, MatchingService, utc_now
+from webhooks.addresses import GuardedNetwork, Reach
+from webhooks.dispatcher import delivering
+from webhooks.registry import WebhookRegistry
+from webhooks.trials import WebhookTrials
 
 GRACE_SECONDS = 8
 
@@ -101,15 +105,22 @@ async def open_services(settings: Settings, clock: Clock = utc_now) -> AsyncIter
             logger.warning("%s", lockout)
         matching = await MatchingService.open(store, settings, clock)
         try:
-            async with letting_go(store, settings, clock), feeding(store) as feed:
+            cursors = Cursors(store.graph_id + settings.jwt_key.get_secret_value())
+            async with (
+                letting_go(store, settings, clock),
+                feeding(store) as feed,
+                posting(store, feed, settings, clock, cursors) as (registry, trials),
+            ):
                 yield Services(
                     settings=settings,
                     store=store,
                     matching=matching,
-                    cursors=Cursors(store.graph_id + settings.jwt_key.get_secret_value()),
+                    cursors=cursors,
                     authenticator=Authenticator(settings, store, clock),
                     clock=clock,
                     feed=feed,
+                    webhooks=registry,
+                    webhook_trials=trials,
                 )
         finally:
             await matching.close()
@@ -126,6 +137,20 @@ async def feeding(store: GraphStore) -> AsyncIterator[MatchFeed]:
         yield feed
     finally:
         await feed.stop()
+
+
+@asynccontextmanager
+async def posting(
+    store: GraphStore, feed: MatchFeed, settings: Settings, clock: Clock, cursors: Cursors
+) -> AsyncIterator[tuple[WebhookRegistry, WebhookTrials]]:
+    """What owners of webhooks need, while webhooks are sent."""
+    cursor_of = cursors.event_cursor
+    with closing(GuardedNetwork(Reach.of(settings))) as network:
+        registry = WebhookRegistry(store, settings, clock, network)
+        trials = WebhookTrials(store, settings, clock, registry, network, cursor_of=cursor_of)
+        sending = delivering(store, feed, settings, clock, network=network, cursor_of=cursor_of)
+        async with sending:
+            yield registry, trials
 
 
 async def alive(_request: Request) -> Response:

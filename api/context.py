@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from announcing.feed import MatchFeed
     from graph.store import GraphStore
     from matching.service import Clock, MatchingService
+    from webhooks.registry import WebhookRegistry
+    from webhooks.trials import WebhookTrials
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Services:
     authenticator: Authenticator
     clock: Clock
     feed: MatchFeed
+    webhooks: WebhookRegistry
+    webhook_trials: WebhookTrials
 
 
 @dataclass(slots=True)

@@ -61,7 +61,15 @@ BASE_COST: dict[str, int] = {
 
 MUTATION_COST = 200
 
-ONE_PARENT = frozenset({"Buyer.purchases", "Vendor.offers", "Category.offers"})
+ONE_PARENT = frozenset(
+    {
+        "Buyer.purchases",
+        "Vendor.offers",
+        "Category.offers",
+        "Webhook.deliveries",
+        "Webhook.deadLetters",
+    }
+)
 """Fields that read the graph once per parent. They are refused below a list, so that the number of
 reads never grows with the length of one."""
 

@@ -7,7 +7,7 @@ schema and fails for a field with neither.
 |---|---|---|
 | buyer | the catalogue; itself, its purchases, preferences, matches | buys, interacts, prefers |
 | vendor | the catalogue; the matches on its own offers | lists and withdraws its own offers |
-| partner | the catalogue and match events | nothing |
+| partner | the catalogue and match events | its own webhooks |
 | analyst | everything but personal data | nothing |
 | admin | everything | everything |
 
@@ -25,6 +25,7 @@ from announcing.filters import MatchEventFilter
 from api.context import ApiInfo
 from core.entities import Principal, Role
 from core.errors import ForbiddenError
+from webhooks.registry import may_own
 
 Rule = Callable[[Principal, Any], bool]
 
@@ -54,6 +55,11 @@ def buying(principal: Principal, _source: Any) -> bool:
 def listing(principal: Principal, _source: Any) -> bool:
     """Admins, and vendors for their own offers (the resolver checks whose row it is)."""
     return principal.role in (Role.ADMIN, Role.VENDOR)
+
+
+def webhook_owner(principal: Principal, _source: Any) -> bool:
+    """Partners, vendors and admins (the registry knows whose webhook is whose)."""
+    return may_own(principal)
 
 
 def sees_buyer(principal: Principal, source: Any) -> bool:

@@ -1,8 +1,8 @@
 """Fields that every principal may read once it has their object: the reviewed list.
 
 A field is here because it is part of the catalogue, or because the way to its object is guarded:
-purchases, matches, explanations, API keys and payloads are only reached over fields that carry a
-``Requires``. Add a field only after asking who can reach its type.
+purchases, matches, explanations, API keys, webhooks and payloads are only reached over fields that
+carry a ``Requires``. Add a field only after asking who can reach its type.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ PUBLIC_FIELDS: dict[str, frozenset[str]] = {
         "CategoryEdge": "cursor node",
         "ContextValue": "name value",
         "CreateApiKeyPayload": "apiKey errors secret seq",
-        "CursorExpired": "oldest seq",
+        "CursorExpired": "cursor seq",
         "DeletePayload": "deletedExternalId errors seq status",
+        "DeleteWebhookPayload": "deletedId errors seq",
         "Explanation": "contribution kind path summary",
         "Health": "buyers modelVersion offers purchases ready rebuilding seq",
-        "Lagged": "behind seq",
+        "Lagged": "behind cursor seq",
         "Match": "modelVersion pinned rank score stale",
         "MatchConnection": "edges modelVersion pageInfo seq total",
         "MatchEdge": "cursor node",
@@ -66,6 +67,15 @@ PUBLIC_FIELDS: dict[str, frozenset[str]] = {
         "Vendor": "country externalId id latitude longitude name",
         "VendorConnection": "edges pageInfo",
         "VendorEdge": "cursor node",
+        "Webhook": "createdAt cursor failingSince failures filter id lastError name nextAttemptAt "
+        "owner ownerRole previousSecretUntil state url",
+        "WebhookDelivery": "at attempt cursor error eventId id milliseconds seq state statusCode",
+        "WebhookDeliveryConnection": "edges pageInfo",
+        "WebhookDeliveryEdge": "cursor node",
+        "WebhookDeliveryPayload": "delivery errors seq",
+        "WebhookFilter": "buyers categories minScore types vendors",
+        "WebhookPayload": "errors seq webhook",
+        "WebhookSecretPayload": "errors secret seq webhook",
     }.items()
 }
 """Names of public fields by the name of their type."""

@@ -42,6 +42,7 @@ from api.types.pair import PairExplanation
 from api.types.purchase import Purchase
 from api.types.service_status import Health, Model
 from api.types.vendor import Vendor, VendorConnection, VendorEdge
+from api.webhook_queries import WebhookQueries
 from core import entities
 from core.errors import InputError
 
@@ -92,7 +93,7 @@ EventsAfter = Annotated[
 
 
 @strawberry.type(description="Everything that can be asked.")
-class Query:
+class Query(WebhookQueries):
     """The root of queries."""
 
     @strawberry.field(

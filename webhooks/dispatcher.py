@@ -64,7 +64,7 @@ class Dispatcher:
         settings: of the process.
         clock: what tells the time.
         cursor_of: the cursor after a seq of the log, as clients hand it in.
-        network: opens connections; one that keeps to what the settings allow unless given.
+        network: opens connections, within the settings' reach.
         tls: what makes a server trusted.
         jitter: spreads attempts over their window.
         holder: this process, unlike every other that ever was.
@@ -78,7 +78,7 @@ class Dispatcher:
         clock: Callable[[], datetime],
         *,
         cursor_of: Callable[[int], str] = str,
-        network: GuardedNetwork | None = None,
+        network: GuardedNetwork,
         tls: ssl.SSLContext | None = None,
         jitter: Jitter = spread,
         holder: str | None = None,
@@ -89,7 +89,7 @@ class Dispatcher:
         self._clock = clock
         self._cursor_of = cursor_of
         self._reach = Reach.of(settings)
-        self._network = network or GuardedNetwork(self._reach)
+        self._network = network
         self._tls = tls
         self._jitter = jitter
         self._holder = holder or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -108,10 +108,6 @@ class Dispatcher:
             except Exception as error:  # a graph that is away for a while must not end the task
                 logger.warning("Webhooks wait: %s", error)
             await asyncio.sleep(LOOK_SECONDS)
-
-    def close(self) -> None:
-        """Let go of what connections need."""
-        self._network.close()
 
     async def _needed_signer(self) -> Signer | None:
         """What signs; None when nobody is to be sent anything, or nothing can be signed."""
@@ -271,7 +267,7 @@ async def delivering(
     clock: Callable[[], datetime],
     *,
     cursor_of: Callable[[int], str] = str,
-    network: GuardedNetwork | None = None,
+    network: GuardedNetwork,
     tls: ssl.SSLContext | None = None,
     jitter: Jitter = spread,
     holder: str | None = None,
@@ -295,4 +291,3 @@ async def delivering(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-        dispatcher.close()

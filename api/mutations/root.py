@@ -11,6 +11,7 @@ from api.mutations.interactions import InteractionMutations
 from api.mutations.offers import OfferMutations
 from api.mutations.purchases import PurchaseMutations
 from api.mutations.vendors import VendorMutations
+from api.mutations.webhooks import WebhookMutations
 
 
 @strawberry.type(description="Everything that can be changed.")
@@ -22,5 +23,6 @@ class Mutation(
     PurchaseMutations,
     InteractionMutations,
     ApiKeyMutations,
+    WebhookMutations,
 ):
     """All mutations."""

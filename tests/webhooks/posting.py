@@ -64,6 +64,7 @@ class Post:
     clock: ShiftedClock
     registry: WebhookRegistry
     trials: WebhookTrials
+    network: GuardedNetwork
     keys: dict[Role, ApiKey] = field(default_factory=dict)
 
     async def principal(self, role: Role = Role.PARTNER, subject: str = "a shop") -> Principal:
@@ -116,7 +117,6 @@ class Post:
     async def dispatching(
         self,
         jitter: Callable[[float], float] = lambda window: 0.0,
-        network: GuardedNetwork | None = None,
         holder: str | None = None,
     ) -> AsyncIterator[None]:
         """Sending, without waiting between attempts unless told otherwise."""
@@ -127,7 +127,7 @@ class Post:
             self.clock,
             cursor_of=lambda seq: f"cursor-{seq}",
             jitter=jitter,
-            network=network,
+            network=self.network,
             holder=holder,
         ):
             yield
@@ -145,7 +145,7 @@ async def posting(engine: GraphEngine, home: Path, **changes: Any) -> AsyncItera
     trials = WebhookTrials(store, settings, clock, registry, network)
     await feed.start()
     try:
-        yield Post(store, feed, settings, clock, registry, trials)
+        yield Post(store, feed, settings, clock, registry, trials, network)
     finally:
         await feed.stop()
         network.close()

