@@ -312,16 +312,16 @@ async def _follow(channel: Channel, follower: Follower) -> None:
         await follower.sink.wait_ready()
         if not told and follower.position < services.feed.floor:
             told = True
-            behind = services.feed.position - follower.position
-            lagged = Lagged(behind=BigInt(behind), seq=BigInt(follower.position))
-            await _say(channel, follower, lagged, follower.position)
+            behind = BigInt(services.feed.position - follower.position)
+            cursor = Cursor(services.cursors.event_cursor(follower.position))
+            seq = BigInt(follower.position)
+            await _say(channel, follower, Lagged(behind=behind, seq=seq, cursor=cursor))
         try:
             messages, reached = await channel.read(follower, PAGE)
         except CursorExpiredError:
             oldest = await services.store.log_start()
             cursor = Cursor(services.cursors.event_cursor(oldest))
-            expired = CursorExpired(oldest=cursor, seq=BigInt(oldest))
-            await _say(channel, follower, expired, oldest)
+            await _say(channel, follower, CursorExpired(cursor=cursor, seq=BigInt(oldest)))
             return
         for start in range(0, len(messages), AT_ONCE):
             await follower.sink.wait_ready()
@@ -330,12 +330,9 @@ async def _follow(channel: Channel, follower: Follower) -> None:
         follower.position = max(follower.position, reached)
 
 
-async def _say(
-    channel: Channel, follower: Follower, what: Lagged | CursorExpired, seq: int
-) -> None:
-    cursor = follower.context.services.cursors.event_cursor(seq)
+async def _say(channel: Channel, follower: Follower, what: Lagged | CursorExpired) -> None:
     payload = await channel.selection.say(what)
-    follower.sink.send([Message(seq, payload, cursor)])
+    follower.sink.send([Message(what.seq, payload, what.cursor)])
 
 
 def _ending() -> ServerEndingError:

@@ -74,7 +74,9 @@ class StreamSink:
     def send(self, messages: Sequence[Message]) -> None:
         """Keep `next` events until the connection takes them."""
         for message in messages:
-            self._put(b"id: %b\n%b" % (message.cursor.encode(), next_event(message.payload)))
+            # The id comes last: who reads line by line notes it when the event has been handled.
+            event = next_event(message.payload)[:-1]
+            self._put(b"%bid: %b\n\n" % (event, message.cursor.encode()))
 
     def beat(self, cursor: str) -> None:
         """A comment; it moves what the client sends as Last-Event-ID."""

@@ -129,6 +129,7 @@ class Lagged:
 
     behind: BigInt = strawberry.field(description="Rows of the log between the reader and its end.")
     seq: BigInt = strawberry.field(description="Where the reader stands.")
+    cursor: Cursor = strawberry.field(description="To go on there.")
 
 
 @strawberry.type(
@@ -137,10 +138,10 @@ class Lagged:
 class CursorExpired:
     """The answer to a cursor that is too old."""
 
-    oldest: Cursor = strawberry.field(
+    cursor: Cursor = strawberry.field(
         description="To go on with the oldest event that is still kept."
     )
-    seq: BigInt = strawberry.field(description="The seq that `oldest` stands behind.")
+    seq: BigInt = strawberry.field(description="The seq that the new cursor stands behind.")
 
 
 MatchEventMessage = Annotated[

@@ -28,7 +28,7 @@ FOLLOW = """subscription ($filter: MatchEventFilterInput, $after: Cursor) {
     ... on MatchEvent { id seq cursor type buyerId offerId }
     ... on MatchCreated { score rank heldBack }
     ... on Lagged { behind seq }
-    ... on CursorExpired { oldest seq }
+    ... on CursorExpired { cursor seq }
   }
 }"""
 WHOLE = """subscription { matchEvents {
@@ -294,7 +294,7 @@ async def test_a_cursor_too_old_is_told_with_the_oldest_that_is_not(served: Serv
             assert expired["__typename"] == "CursorExpired"
             assert expired["seq"] == last - 1
             assert await client.receive() == {"id": "1", "type": "complete"}
-            await client.subscribe("2", FOLLOW, after=expired["oldest"])
+            await client.subscribe("2", FOLLOW, after=expired["cursor"])
             assert (await event(client))["buyerId"] == kept
     finally:
         feed._floor = floor
