@@ -72,7 +72,7 @@ pins: $(DEV) ## Pin the newest third-party versions with their hashes
 
 .PHONY: .prerequisites
 .prerequisites:
-	@.ci/prerequisites python neo4j
+	@.ci/prerequisites python neo4j chromium node
 
 $(BIN)/uv: requirements/bootstrap.txt
 	@.ci/prerequisites python

@@ -1,4 +1,4 @@
-"""`offerpath graph`: matches written into the graph, and a page that shows them with their paths."""
+"""`offerpath graph`: matches written into the graph, and a page of one buyer's with their paths."""
 
 from __future__ import annotations
 

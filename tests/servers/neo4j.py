@@ -1,7 +1,8 @@
 """A real Neo4j for the tests: fetched by Maven once, started on ports the system gives, stopped.
 
 ``OFFERPATH_TEST_NEO4J_URI`` names a server that runs already instead, with its password in
-``OFFERPATH_TEST_NEO4J_PASSWORD`` (user ``neo4j``). The tests empty that server's database.
+``OFFERPATH_TEST_NEO4J_PASSWORD`` (user ``neo4j``). The tests empty that server's database. Tests
+of a configuration start a server of their own all the same.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,16 +27,22 @@ ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "neo4j"
 START_SECONDS = 120.0
 USER = "neo4j"
+DEFAULTS = {
+    "dbms.usage_report.enabled": "false",
+    "server.memory.pagecache.size": "128m",
+    "db.transaction.timeout": "120s",
+}
 
 _OPENS = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
 
 
 @dataclass(frozen=True)
 class Neo4jServer:
-    """Where a running server is reached."""
+    """Where a running server is reached; ``http`` is the address of its Browser, if known."""
 
     uri: str
     password: str
+    http: str = ""
     user: str = USER
     database: str = "neo4j"
 
@@ -45,16 +52,19 @@ class ServerMissingError(Exception):
 
 
 @contextmanager
-def running_neo4j(home: Path) -> Iterator[Neo4jServer]:
-    """A running server with an empty database, its files under ``home``."""
+def running_neo4j(home: Path, settings: Mapping[str, str] | None = None) -> Iterator[Neo4jServer]:
+    """A running server with an empty database, its files under ``home``.
+
+    With ``settings`` (of neo4j.conf, by name) it is one of the caller's own that has them.
+    """
     named = os.environ.get("OFFERPATH_TEST_NEO4J_URI")
-    if named:
+    if named and settings is None:
         yield Neo4jServer(named, os.environ.get("OFFERPATH_TEST_NEO4J_PASSWORD", ""))
     elif shutil.which("java") and (_is_fetched() or shutil.which("mvn")):
-        with _java_server(home) as server:
+        with _java_server(home, settings or DEFAULTS) as server:
             yield server
     elif shutil.which("docker"):
-        with _docker_server() as server:
+        with _docker_server(settings or DEFAULTS) as server:
             yield server
     else:
         raise ServerMissingError(
@@ -91,18 +101,17 @@ def _fetch_jars() -> Path:
 
 
 @contextmanager
-def _java_server(home: Path) -> Iterator[Neo4jServer]:
+def _java_server(home: Path, settings: Mapping[str, str]) -> Iterator[Neo4jServer]:
     jars = _fetch_jars()
     bolt, http = _free_port(), _free_port()
     (home / "conf").mkdir(parents=True)
-    (home / "conf" / "neo4j.conf").write_text(
-        f"server.bolt.listen_address=127.0.0.1:{bolt}\n"
-        f"server.http.listen_address=127.0.0.1:{http}\n"
-        "server.default_listen_address=127.0.0.1\n"
-        "dbms.usage_report.enabled=false\n"
-        "server.memory.pagecache.size=128m\n"
-        "db.transaction.timeout=120s\n"
-    )
+    listening = {
+        "server.bolt.listen_address": f"127.0.0.1:{bolt}",
+        "server.http.listen_address": f"127.0.0.1:{http}",
+        "server.default_listen_address": "127.0.0.1",
+    }
+    lines = [f"{name}={value}\n" for name, value in {**settings, **listening}.items()]
+    (home / "conf" / "neo4j.conf").write_text("".join(lines))
     command = [
         "java", "-Xmx1g", *(f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in _OPENS),
         "-cp", f"{jars}/*", "org.neo4j.server.CommunityEntryPoint",
@@ -112,7 +121,8 @@ def _java_server(home: Path) -> Iterator[Neo4jServer]:
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
-        server = Neo4jServer(f"bolt://127.0.0.1:{bolt}", secrets.token_urlsafe(12))
+        password = secrets.token_urlsafe(12)
+        server = Neo4jServer(f"bolt://127.0.0.1:{bolt}", password, http=f"http://127.0.0.1:{http}")
         _set_first_password(server, lambda: process.poll() is not None, log)
         yield server
     finally:
@@ -122,12 +132,16 @@ def _java_server(home: Path) -> Iterator[Neo4jServer]:
 
 
 @contextmanager
-def _docker_server() -> Iterator[Neo4jServer]:
-    server = Neo4jServer(f"bolt://127.0.0.1:{_free_port()}", secrets.token_urlsafe(12))
-    port = server.uri.rpartition(":")[2]
+def _docker_server(settings: Mapping[str, str]) -> Iterator[Neo4jServer]:
+    bolt, http, password = _free_port(), _free_port(), secrets.token_urlsafe(12)
+    server = Neo4jServer(f"bolt://127.0.0.1:{bolt}", password, http=f"http://127.0.0.1:{http}")
+    variables = {f"NEO4J_{variable_of(name)}": value for name, value in settings.items()}
+    variables["NEO4J_AUTH"] = f"{USER}/{password}"
     command = [
-        "docker", "run", "--rm", "--detach", "--publish", f"127.0.0.1:{port}:7687",
-        "--env", f"NEO4J_AUTH={USER}/{server.password}", f"neo4j:{VERSION}-community",
+        "docker", "run", "--rm", "--detach",
+        "--publish", f"127.0.0.1:{bolt}:7687", "--publish", f"127.0.0.1:{http}:7474",
+        *(word for name, value in variables.items() for word in ("--env", f"{name}={value}")),
+        f"neo4j:{VERSION}-community",
     ]  # fmt: skip
     started = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
     if started.returncode != 0:
@@ -141,6 +155,11 @@ def _docker_server() -> Iterator[Neo4jServer]:
         yield server
     finally:
         subprocess.run(["docker", "stop", container], check=False, timeout=120)
+
+
+def variable_of(setting: str) -> str:
+    """What the image calls a setting of neo4j.conf, behind NEO4J_."""
+    return setting.replace("_", "__").replace(".", "_")
 
 
 def _set_first_password(server: Neo4jServer, has_ended: Callable[[], bool], log: Path) -> None:

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from xml.etree import ElementTree
 
-import yaml
-
-from tests.servers.neo4j import ROOT, VERSION
-
-
-def compose() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    return loaded
+from tests.servers.compose import compose, neo4j_settings
+from tests.servers.neo4j import ROOT, VERSION, variable_of
 
 
 def test_one_neo4j_version_everywhere() -> None:
@@ -40,3 +33,12 @@ def test_every_service_is_watched_and_listens_on_loopback_only() -> None:
         assert all(port.startswith("127.0.0.1:") for port in service["ports"])
         mounts = {mount.partition(":")[0] for mount in service["volumes"]}
         assert mounts <= set(compose()["volumes"])
+
+
+def test_settings_are_read_by_the_names_that_the_server_knows() -> None:
+    settings = neo4j_settings()
+    environment = compose()["services"]["neo4j"]["environment"]
+    assert {f"NEO4J_{variable_of(name)}" for name in settings} == set(environment) - {"NEO4J_AUTH"}
+    assert settings["db.transaction.timeout"] == "120s"
+    assert settings["db.memory.transaction.max"] == "512m"
+    assert settings["server.memory.heap.max_size"] == "1g"
