@@ -74,7 +74,7 @@ def neighbours_of(walk: OfferRows, slim: OfferRows, offer: int, cells: Rows) -> 
 def odds_of(scores: Floats) -> Floats:
     """Scores (n,) -> the log odds that a bound must reach; those of certainty are CERTAIN."""
     inside = np.clip(scores, 1e-300, 1.0 - 1e-12)
-    odds = np.minimum(np.log(inside) - np.log1p(-inside), CERTAIN)
+    odds: Floats = np.minimum(np.log(inside) - np.log1p(-inside), CERTAIN)
     odds[scores <= 0.0] = -np.inf
     odds[scores == np.inf] = np.inf
     return odds
@@ -110,7 +110,7 @@ def upper_odds(
         by.inner[present].astype(np.float32),
         by.outer.astype(np.float32),
         hidden.astype(np.float32),
-        np.float32(start),
+        float(start),
     )
     odds += np.float32(_margin(by, columns, float(start), hidden, crowd.z.shape[1]))
     if offer < len(crowd.piece.ptr) - 1:
@@ -282,7 +282,7 @@ def _combined(
     unit = np.empty(BLOCK, dtype=np.float32)
     for first in range(0, size, BLOCK):
         count = min(BLOCK, size - first)
-        total[:] = start
+        total[:] = np.float32(start)
         for k in range(len(weights)):
             column = columns[k, first : first + count]
             for b in range(count):

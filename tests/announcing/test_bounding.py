@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from announcing.audience import Audience, audience_of
 from announcing.tops import TopTable
 from core.entities import Buyer, BuyerProfile, Evidence, EvidenceKind, MatchTop, Offer, Preference
-from matching import state as state_module
 from matching.growth import with_catalogue
 from matching.ranking import score_all_buyers
 from matching.state import DISMISSED, MatcherState, build_state
 from scoring import tower as tower_module
 from scoring.corpus import PURCHASED
 from scoring.offer_features import EncodedOffers
+from scoring.scorer import build_scorer
 from tests.scoring.snapshots import START, random_model, random_snapshot
 
 HARDLY = 1e-4
@@ -141,7 +141,7 @@ def test_another_model_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     before = audience_of(state)
     snapshot = random_snapshot(3)
     model = random_model(snapshot)
-    now = state.scored_by(state_module.build_scorer(state.corpus, model), model)
+    now = state.scored_by(build_scorer(state.corpus, model), model)
     check(now, audience_of(now, before))
 
 
