@@ -16,6 +16,7 @@ from core.errors import CursorInvalidError
 
 _SIGNATURE_BYTES = 10
 _LONGEST = 2_000
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Cursors:
         raise _invalid(field, "belongs to another list")
 
     def _seal(self, parts: list[str | int]) -> str:
-        body = json.dumps(parts, separators=(",", ":"), ensure_ascii=False).encode()
+        body = _encode(parts).encode()
         return urlsafe_b64encode(self._sign(body) + body).rstrip(b"=").decode("ascii")
 
     def _open(self, text: str, field: str) -> list[object]:

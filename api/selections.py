@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -32,6 +32,7 @@ from graphql import (
     visit,
 )
 from strawberry import Schema
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api.context import RequestContext, Services
 from api.errors import CostError, present_errors
@@ -159,7 +160,8 @@ class Selection:
 
     async def say(self, what: Lagged | CursorExpired) -> bytes:
         """The JSON of a message that is no event's."""
-        return await self._execute(what)
+        result = self._execute(what)
+        return self._show(result if isinstance(result, ExecutionResult) else await result)
 
     async def _told(self, events: Sequence[Event]) -> list[Message]:
         if not events:
@@ -181,17 +183,27 @@ class Selection:
         messages: list[Message] = []
         for start in range(0, len(told), _WITHOUT_A_BREAK):
             part = told[start : start + _WITHOUT_A_BREAK]
-            payloads = await asyncio.gather(*map(self._execute, part))
+            results = [self._execute(one) for one in part]
+            # What asks for more than the event waits together, so that it is read in batches.
+            waiting = [one for one in results if not isinstance(one, ExecutionResult)]
+            awaited = iter(await asyncio.gather(*waiting))
+            await asyncio.sleep(0)
             messages += [
-                Message(one.seq, payload, one.cursor)
-                for one, payload in zip(part, payloads, strict=True)
+                Message(
+                    one.seq,
+                    self._show(result if isinstance(result, ExecutionResult) else next(awaited)),
+                    one.cursor,
+                )
+                for one, result in zip(part, results, strict=True)
             ]
         return messages
 
-    async def _execute(self, root: MatchEvent | Lagged | CursorExpired) -> bytes:
-        result = execute_subscription_event(self._executor.build_per_event_executor(root))
-        if not isinstance(result, ExecutionResult):
-            result = await result
+    def _execute(
+        self, root: MatchEvent | Lagged | CursorExpired
+    ) -> ExecutionResult | Awaitable[ExecutionResult]:
+        return execute_subscription_event(self._executor.build_per_event_executor(root))
+
+    def _show(self, result: ExecutionResult) -> bytes:
         payload: dict[str, Any] = {"data": result.data}
         if result.errors:
             shown = present_errors(result.errors, hints=self._context.may_introspect)
@@ -210,7 +222,7 @@ def _executor(
     parameters: GraphQLParameters,
     context: RequestContext,
 ) -> Executor[Any] | list[GraphQLError]:
-    return schema.execution_context_class.build(
+    return _StreamExecutor.build(
         schema._schema,
         document,
         context_value=context,
@@ -234,6 +246,27 @@ def _key(
         principal.role,
         principal.subject if personal else None,
     )
+
+
+class _StreamExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Collects the fields of a selection once, not again for each event.
+
+    graphql-core remembers what it collects below a list of fields by the identity of that list, for
+    all events, and makes the root's list anew for each: it would find nothing and keep everything.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._root_fields: list[Any] = []  # shared with the copies for each event
+
+    def execute_collected_root_fields(
+        self, root_type: Any, root_value: Any, grouped_field_set: Any, *rest: Any
+    ) -> Any:
+        if not self._root_fields:
+            self._root_fields.append(grouped_field_set)
+        return super().execute_collected_root_fields(
+            root_type, root_value, self._root_fields[0], *rest
+        )
 
 
 class _Reading(Visitor):

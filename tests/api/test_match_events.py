@@ -250,11 +250,11 @@ async def test_one_execution_serves_all_who_ask_the_same(
     production: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executed: list[str] = []
-    tell_ = api.selections.Selection._execute
+    execute = api.selections.Selection._execute
 
-    async def counted(self: Any, root: Any) -> bytes:
+    def counted(self: Any, root: Any) -> Any:
         executed.append(self._context.principal.role)
-        return await tell_(self, root)
+        return execute(self, root)
 
     monkeypatch.setattr(api.selections.Selection, "_execute", counted)
     buyer = someone()
@@ -270,6 +270,19 @@ async def test_one_execution_serves_all_who_ask_the_same(
         told = [await event(client) for client in (first, second, second, third)]
     assert [one["buyerId"] for one in told] == [buyer] * 4
     assert sorted(executed) == ["admin", "partner"]
+
+
+async def test_a_long_stream_keeps_nothing_of_its_events(served: Serving) -> None:
+    async with following(served, WHOLE) as client:
+        (channel,) = served.server.app.state.channels._channels.values()
+        kept = channel.selection._executor._relevant_sub_fields
+        sizes = []
+        for _ in range(2):
+            last = await write(served, *(match(market.buyer(3), OFFER) for _ in range(20)))
+            while (await event(client))["seq"] < last:
+                pass
+            sizes.append(len(kept))
+    assert sizes[0] == sizes[1] > 0
 
 
 async def test_a_cursor_too_old_is_told_with_the_oldest_that_is_not(served: Serving) -> None:
