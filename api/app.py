@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from announcing.announcer import announcing
 from announcing.feed import MatchFeed
 from api.addresses import Addresses
 from api.authentication import Authenticator, find_lockout, is_loopback
@@ -110,6 +111,7 @@ async def open_services(settings: Settings, clock: Clock = utc_now) -> AsyncIter
                 letting_go(store, settings, clock),
                 feeding(store) as feed,
                 posting(store, feed, settings, clock, cursors) as (registry, trials),
+                announcing(store, matching, settings, clock) as announcer,
             ):
                 yield Services(
                     settings=settings,
@@ -119,6 +121,7 @@ async def open_services(settings: Settings, clock: Clock = utc_now) -> AsyncIter
                     authenticator=Authenticator(settings, store, clock),
                     clock=clock,
                     feed=feed,
+                    announcer=announcer,
                     webhooks=registry,
                     webhook_trials=trials,
                 )

@@ -16,6 +16,7 @@ from core.errors import UnauthenticatedError
 from core.settings import Environment, Settings
 
 if TYPE_CHECKING:
+    from announcing.announcer import Announcer
     from announcing.feed import MatchFeed
     from graph.store import GraphStore
     from matching.service import Clock, MatchingService
@@ -34,6 +35,7 @@ class Services:
     authenticator: Authenticator
     clock: Clock
     feed: MatchFeed
+    announcer: Announcer
     webhooks: WebhookRegistry
     webhook_trials: WebhookTrials
 

@@ -311,7 +311,8 @@ class Query(WebhookQueries):
     @strawberry.field(description="How the service is.", extensions=[Requires(anyone)])
     def health(self, info: ApiInfo) -> Health:
         """How the service is."""
-        return Health.from_domain(info.context.services.matching.health())
+        services = info.context.services
+        return Health.from_domain(services.matching.health(), services.announcer.status())
 
 
 async def _buyer(info: ApiInfo, key: str) -> Buyer | None:

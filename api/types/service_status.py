@@ -6,6 +6,7 @@ from datetime import datetime
 
 import strawberry
 
+from announcing.announcer import AnnouncerStatus
 from api.permissions import Requires, admin
 from api.scalars import BigInt, JSONObject
 from matching.answers import MatchingHealth, ModelInfo
@@ -47,10 +48,16 @@ class Health:
     last_error: str | None = strawberry.field(
         description="What went wrong last. For admins.", extensions=[Requires(admin)]
     )
+    announcing: bool = strawberry.field(
+        description="This process is the one that tells of new matches; the others stand by."
+    )
+    unannounced: BigInt = strawberry.field(
+        description="Rows of the log that it has yet to look at; 0 when it stands by."
+    )
 
     @classmethod
-    def from_domain(cls, health: MatchingHealth) -> Health:
-        """Translate the record."""
+    def from_domain(cls, health: MatchingHealth, announcer: AnnouncerStatus) -> Health:
+        """Translate the records."""
         return cls(
             ready=health.ready,
             seq=BigInt(health.seq),
@@ -59,5 +66,7 @@ class Health:
             offers=health.offers,
             purchases=BigInt(health.purchases),
             rebuilding=health.rebuilding,
-            last_error=health.last_error,
+            last_error=health.last_error or announcer.last_error,
+            announcing=announcer.leading,
+            unannounced=BigInt(announcer.behind),
         )
