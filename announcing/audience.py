@@ -105,7 +105,8 @@ class Audience:
         scorer = self.state.scorer
         side, by = scorer.side, scorer.blend.combination
         own = side.cell[offer]
-        known = np.where(own >= 0, self.cells[np.maximum(own, 0)], np.int32(-1)).astype(np.int32)
+        # No cell is -1 and stays it; in a market without places there is no other.
+        known = np.append(self.cells, np.int32(-1))[own]
         near = self._neighbours(offer, known)
         base = upper_odds(self.base.crowd, side, by, offer, near)
         moved = upper_odds(self.moved, side, by, offer, near._replace(cells=own))
