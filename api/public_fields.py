@@ -25,7 +25,8 @@ PUBLIC_FIELDS: dict[str, frozenset[str]] = {
         "DeletePayload": "deletedExternalId errors seq status",
         "DeleteWebhookPayload": "deletedId errors seq",
         "Explanation": "contribution kind path summary",
-        "Health": "announcing buyers modelVersion offers purchases ready rebuilding seq unannounced",
+        "Health": "announcing buyers modelVersion offers purchases ready rebuilding seq "
+        "unannounced",
         "Lagged": "behind cursor seq",
         "Match": "modelVersion pinned rank score stale",
         "MatchConnection": "edges modelVersion pageInfo seq total",

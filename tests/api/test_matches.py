@@ -239,8 +239,11 @@ def counted_reads(serving: Serving) -> Iterator[Counter[str]]:
         del engine.read
 
 
-# What the follower asks by itself four times a second.
-FOLLOWING = {"read_events", "read_counters"}
+# What those who follow the log, announce and send ask by themselves.
+FOLLOWING = {
+    "read_events", "read_events_of_types", "get_events", "read_counters", "get_match_tops",
+    "match_states_of_buyers", "match_states_of_offers", "list_webhooks", "get_webhooks",
+}  # fmt: skip
 
 LISTS = {
     "matches": """query ($n: Int) { buyer(by: {externalId: "buyer-005"}) { matches(first: $n) {
