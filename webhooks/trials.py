@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from announcing.filters import may_receive
 from core.entities import MATCH_EVENTS, Event, Principal
-from core.errors import ConflictError, NotFoundError
+from core.errors import ConflictError, CursorExpiredError, CursorInvalidError, NotFoundError
 from core.settings import Settings
 from core.webhooks import Delivery, DeliveryState, WebhookEndpoint
 from webhooks.addresses import GuardedNetwork, Reach
@@ -99,7 +100,7 @@ class WebhookTrials:
         if dead.state is not DeliveryState.DEAD:
             raise ConflictError("This delivery is no dead letter.", field=("id",))
         found: list[Event] = []
-        if dead.seq > await self._store.log_start():
+        with suppress(CursorExpiredError, CursorInvalidError):
             found = await self._store.read_events(dead.seq - 1, 1, MATCH_EVENTS)
         if not found or found[0].id != dead.event_id:
             raise ConflictError("The event is no longer kept.", field=("id",))

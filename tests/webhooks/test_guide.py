@@ -108,7 +108,7 @@ async def test_the_guides_receiver_takes_what_is_signed(post: Post, command: lis
                 await until(lambda: _stands_at(post, endpoint.id, endpoint.position + 3))
                 await post.registry.replay(await post.principal(), endpoint.id, endpoint.position)
             told += await post.tell_many(1, first=3)
-            heard = []
+            heard: list[str] = []
             async with asyncio.timeout(20):
                 while len(heard) < 4:
                     heard.append(json.loads(await receiver.stdout.readline())["data"]["id"])
