@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Protocol
 
 from graphql import GraphQLError
 from strawberry import Schema
@@ -22,13 +21,14 @@ from strawberry import Schema
 from announcing.feed import MatchFeed
 from announcing.filters import may_receive
 from api.context import RequestContext
+from api.followers import Follower, Sink, ending, expired
 from api.guard import DocumentCache
 from api.http_request import GraphQLParameters
 from api.scalars import BigInt, Cursor
 from api.selections import Message, Opening, Selection, SelectionKey, open_stream
 from api.types.match_event import CursorExpired, Lagged
 from core.entities import Event
-from core.errors import CursorExpiredError, OfferpathError, UnauthenticatedError
+from core.errors import CursorExpiredError, UnauthenticatedError
 
 logger = logging.getLogger("offerpath.api")
 
@@ -40,87 +40,6 @@ LIVE_PAGE = 100
 SWEEP_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0
 RETRY_SECONDS = 1.0
-
-
-class ServerEndingError(OfferpathError):
-    """The server ends; who follows should connect again."""
-
-
-class Sink(Protocol):
-    """A follower's way out: its connection and its operation."""
-
-    def is_ready(self) -> bool:
-        """Whether it takes more without keeping it."""
-
-    async def wait_ready(self) -> None:
-        """Wait until it does.
-
-        Raises:
-            OfferpathError: when that takes too long; the follower is given up.
-        """
-
-    def send(self, messages: Sequence[Message]) -> None:
-        """Send these at once, in order."""
-
-    def beat(self, cursor: str) -> None:
-        """Say that the connection lives, and where it stands."""
-
-
-class Follower:
-    """One who follows: its position, its connection, and why it ends.
-
-    Args:
-        context: of its connection; its credential is checked again and again.
-        sink: where its messages go.
-        position: the seq it stands behind.
-    """
-
-    def __init__(self, context: RequestContext, sink: Sink, position: int) -> None:
-        self.context = context
-        self.sink = sink
-        self.position = position
-        self.failure: OfferpathError | None = None
-        self.silent_since = 0.0
-        self._apart: asyncio.Future[None] | None = None
-
-    @property
-    def is_live(self) -> bool:
-        """Whether it follows together with its channel."""
-        return self._apart is not None and not self._apart.done()
-
-    def end(self, failure: OfferpathError) -> None:
-        """Let follow() raise this."""
-        self.failure = failure
-        self.part()
-
-    def part(self) -> None:
-        """Let it go on by itself, outside of its channel."""
-        if self._apart is not None and not self._apart.done():  # is_live, as mypy sees it
-            self._apart.set_result(None)
-
-    async def wait_apart(self) -> None:
-        """Wait until part() or end() is called."""
-        self._apart = asyncio.get_running_loop().create_future()
-        await self._apart
-
-    def has_expired(self) -> bool:
-        """Whether its credential is known to have ended by now."""
-        principal = self.context.principal
-        ends = principal.expires_at if principal else None
-        return ends is not None and ends <= self.context.services.clock()
-
-    def check(self) -> None:
-        """Raise what it ends with, if it ends."""
-        if self.failure is not None:
-            raise self.failure
-
-    def send(self, messages: Sequence[Message]) -> None:
-        """Send what is new to it."""
-        fresh = [message for message in messages if message.seq > self.position]
-        if fresh:
-            self.sink.send(fresh)
-            self.position = fresh[-1].seq
-            self.silent_since = asyncio.get_running_loop().time()
 
 
 class Channel:
@@ -136,27 +55,35 @@ class Channel:
         self._followers: dict[Follower, None] = {}
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def position(self) -> int:
+        """The seq that everybody in it stands behind, at least."""
+        return self._position
+
     def can_join(self, follower: Follower) -> bool:
         """Whether everything that it lacks is still to come here."""
-        return follower.position >= (self._position if self._task else self._feed.position)
+        return follower.position >= (self._position if self._runs() else self._feed.position)
 
     async def live(self, follower: Follower) -> None:
         """Follow together until the follower parts, or is parted."""
-        self._followers[follower] = None
-        if self._task is None:
+        if not self._runs():
             self._position = self._feed.position
             self._task = asyncio.get_running_loop().create_task(self._run())
+        self._followers[follower] = None
         try:
             await follower.wait_apart()
         finally:
             del self._followers[follower]
-            if not self._followers:
+            if not self._followers and self._task is not None:
                 self._task.cancel()
-                self._task = None
 
     async def read(self, follower: Follower, limit: int) -> tuple[list[Message], int]:
         """The next messages for a follower, and how far that brings it."""
         return await self._read(follower.position, limit)
+
+    def _runs(self) -> bool:
+        task = self._task
+        return task is not None and not task.done() and not task.cancelling()
 
     async def _run(self) -> None:
         complaint = ""
@@ -167,7 +94,7 @@ class Channel:
                 complaint = ""
             except CursorExpiredError:
                 for follower in self._followers:
-                    follower.part()
+                    follower.part(self._position)
                 return
             except Exception as error:  # a graph that is away for a while: go on when it is back
                 if complaint != str(error):
@@ -175,21 +102,30 @@ class Channel:
                 complaint = str(error)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
+            if messages:
+                self._hand_out(messages)
             self._position = reached
-            self._hand_out(messages, reached)
 
-    def _hand_out(self, messages: Sequence[Message], reached: int) -> None:
+    def _hand_out(self, messages: Sequence[Message]) -> None:
+        now = asyncio.get_running_loop().time()
+        encoded: dict[Hashable, bytes] = {}
         for follower in self._followers:
+            sink = follower.sink
             # One that was parted is here until its task has run, and goes on by itself.
             if not follower.is_live:
                 continue
-            if messages and follower.has_expired():
-                follower.end(_expired())
-            elif messages and not follower.sink.is_ready():
-                follower.part()
-            else:
+            if follower.has_expired():
+                follower.end(expired())
+            elif not sink.is_ready():
+                follower.part(self._position)
+            elif follower.position > self._position:  # it came with a cursor from further on
                 follower.send(messages)
-                follower.position = max(follower.position, reached)
+            else:
+                if sink.form not in encoded:
+                    encoded[sink.form] = sink.encode(messages)
+                sink.write(encoded[sink.form])
+                follower.position = messages[-1].seq
+                follower.silent_since = now
 
     async def _read(self, after: int, limit: int) -> tuple[list[Message], int]:
         end = max(after, self._feed.position)
@@ -214,7 +150,7 @@ class MatchChannels:
         self.documents = documents
         self._schema = schema
         self._channels: dict[SelectionKey, Channel] = {}
-        self._followers: set[Follower] = set()
+        self._followers: dict[Follower, Channel] = {}
         self._ends = False
 
     @asynccontextmanager
@@ -234,7 +170,7 @@ class MatchChannels:
         """Let everybody go, to connect again."""
         self._ends = True
         for follower in self._followers:
-            follower.end(_ending())
+            follower.end(ending())
 
     async def open(
         self, parameters: GraphQLParameters, context: RequestContext
@@ -251,20 +187,19 @@ class MatchChannels:
             OfferpathError: what the sink's wait_ready() raises.
         """
         if self._ends:
-            raise _ending()
+            raise ending()
         channel = self._channels.get(opening.key)
         if channel is None:
             selection = Selection(self._schema, opening, context.services)
             channel = Channel(context.services.feed, opening, selection)
             self._channels[opening.key] = channel
         follower = Follower(context, sink, opening.stream.after)
-        follower.silent_since = asyncio.get_running_loop().time()
-        self._followers.add(follower)
+        self._followers[follower] = channel
         channel.users += 1
         try:
             await _follow(channel, follower)
         finally:
-            self._followers.discard(follower)
+            del self._followers[follower]
             channel.users -= 1
             if not channel.users:
                 del self._channels[opening.key]
@@ -288,15 +223,18 @@ class MatchChannels:
                 await followers[0].context.identify_again()
             except UnauthenticatedError:
                 for follower in followers:
-                    follower.end(_expired())
+                    follower.end(expired())
 
     def _beat(self) -> None:
         now = asyncio.get_running_loop().time()
-        for follower in self._followers:
+        for follower, channel in self._followers.items():
+            if not follower.is_live:
+                continue
             if now - follower.silent_since >= HEARTBEAT_SECONDS and follower.sink.is_ready():
                 follower.silent_since = now
-                cursors = follower.context.services.cursors
-                follower.sink.beat(cursors.event_cursor(follower.position))
+                services = follower.context.services
+                position = max(follower.position, channel.position)
+                follower.sink.beat(services.cursors.event_cursor(position))
 
 
 async def _follow(channel: Channel, follower: Follower) -> None:
@@ -332,12 +270,5 @@ async def _follow(channel: Channel, follower: Follower) -> None:
 
 async def _say(channel: Channel, follower: Follower, what: Lagged | CursorExpired) -> None:
     payload = await channel.selection.say(what)
-    follower.sink.send([Message(what.seq, payload, what.cursor)])
-
-
-def _ending() -> ServerEndingError:
-    return ServerEndingError("The server ends.", mend="Connect again.")
-
-
-def _expired() -> UnauthenticatedError:
-    return UnauthenticatedError("The credential is not valid any more.")
+    sink = follower.sink
+    sink.write(sink.encode([Message(what.seq, payload, what.cursor)]))

@@ -71,16 +71,28 @@ class StreamSink:
             self._taken.clear()
             await self._taken.wait()
 
-    def send(self, messages: Sequence[Message]) -> None:
-        """Keep `next` events until the connection takes them."""
-        for message in messages:
-            # The id comes last: who reads line by line notes it when the event has been handled.
-            event = next_event(message.payload)[:-1]
-            self._put(b"%bid: %b\n\n" % (event, message.cursor.encode()))
+    @property
+    def form(self) -> str:
+        """All event streams look the same."""
+        return EVENT_STREAM
+
+    def encode(self, messages: Sequence[Message]) -> bytes:
+        """`next` events, each with its cursor."""
+        # The id comes last: who reads line by line notes it when the event has been handled.
+        return b"".join(
+            b"%bid: %b\n\n" % (next_event(message.payload)[:-1], message.cursor.encode())
+            for message in messages
+        )
+
+    def write(self, encoded: bytes) -> None:
+        """Keep events until the connection takes them."""
+        self._waiting.append(encoded)
+        self._size += len(encoded)
+        self._filled.set()
 
     def beat(self, cursor: str) -> None:
         """A comment; it moves what the client sends as Last-Event-ID."""
-        self._put(b": still here\nid: %b\n\n" % cursor.encode())
+        self.write(b": still here\nid: %b\n\n" % cursor.encode())
 
     def close(self) -> None:
         """Nothing more will come."""
@@ -95,11 +107,6 @@ class StreamSink:
         self._filled.clear()
         self._taken.set()
         return taken
-
-    def _put(self, event: bytes) -> None:
-        self._waiting.append(event)
-        self._size += len(event)
-        self._filled.set()
 
 
 def next_event(payload: bytes) -> bytes:

@@ -29,12 +29,13 @@ from strawberry.types.unset import UnsetType
 from api.addresses import Addresses
 from api.context import RequestContext, Services
 from api.errors import present_errors
+from api.followers import ServerEndingError
 from api.http_endpoint import OPERATION_SECONDS, open_context
 from api.http_request import GraphQLParameters, RequestError, check_json
-from api.match_channels import MatchChannels, ServerEndingError
+from api.match_channels import MatchChannels
 from api.selections import Message as MatchMessage
 from api.selections import operation_type
-from api.websocket_protocol import EXTENSION, FrameWriter
+from api.websocket_protocol import EXTENSION, FrameWriter, text_frames
 from core.errors import OfferpathError, UnauthenticatedError
 
 INIT_SECONDS = 10
@@ -80,15 +81,25 @@ class SocketSink:
         except TimeoutError as error:
             raise TooSlowError("The reader does not read.") from error
 
-    def send(self, messages: Sequence[MatchMessage]) -> None:
-        """Write `next` messages: the shared bytes with this operation's id around them."""
+    @property
+    def form(self) -> bytes:
+        """What stands around a message: clients that number their operations share it."""
+        return self._head
+
+    def encode(self, messages: Sequence[MatchMessage]) -> bytes:
+        """Frames of `next` messages: the shared bytes with this operation's id around them."""
         head = self._head
-        self._writer.write_texts([head + message.payload + b"}" for message in messages])
+        return text_frames([head + message.payload + b"}" for message in messages])
+
+    def write(self, encoded: bytes) -> None:
+        """Write frames."""
+        self._writer.write_frames(encoded)
 
     def beat(self, cursor: str) -> None:
         """The protocol's ping; clients answer with its pong."""
         payload = {"id": self._id, "cursor": cursor}
-        self._writer.write_texts([json.dumps({"type": "ping", "payload": payload}).encode()])
+        text = json.dumps({"type": "ping", "payload": payload})
+        self._writer.write_frames(text_frames([text.encode()]))
 
 
 class TransportHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):

@@ -29,8 +29,8 @@ class FrameWriter(Protocol):
     async def wait_writable(self) -> None:
         """Wait until it is writable, or gone."""
 
-    def write_texts(self, texts: Iterable[bytes]) -> None:
-        """Write messages in UTF-8, in order; nothing happens when the connection is gone."""
+    def write_frames(self, frames: bytes) -> None:
+        """Write what text_frames() made; nothing happens when the connection is gone."""
 
     def give_up(self, code: int, reason: str) -> None:
         """Close it without waiting for a reader that does not read."""
@@ -57,14 +57,11 @@ class FramedProtocol(WebSocketsSansIOProtocol):
         """See FrameWriter."""
         await self.writable.wait()
 
-    def write_texts(self, texts: Iterable[bytes]) -> None:
+    def write_frames(self, frames: bytes) -> None:
         """See FrameWriter."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
-        parts: list[bytes] = []
-        for text in texts:
-            parts += (_header(len(text)), text)
-        self.transport.write(b"".join(parts))
+        self.transport.write(frames)
 
     def give_up(self, code: int, reason: str) -> None:
         """See FrameWriter."""
@@ -77,6 +74,14 @@ class FramedProtocol(WebSocketsSansIOProtocol):
         self.close_sent = True
         self.transport.close()  # as soon as what waits has been read; else:
         asyncio.get_running_loop().call_later(_ABORT_SECONDS, self.transport.abort)
+
+
+def text_frames(texts: Iterable[bytes]) -> bytes:
+    """One frame for each message in UTF-8, in order."""
+    parts: list[bytes] = []
+    for text in texts:
+        parts += (_header(len(text)), text)
+    return b"".join(parts)
 
 
 def _header(length: int) -> bytes:

@@ -386,7 +386,7 @@ async def test_who_does_not_read_costs_little_and_loses_nothing(
         waiting = sum(
             one.transport.get_write_buffer_size()
             for one in served.server.server_state.connections
-            if hasattr(one, "write_texts")
+            if hasattr(one, "write_frames")
         )
         assert waiting < 2_000_000
         slow.connection.transport.resume_reading()
