@@ -32,7 +32,7 @@ from core.errors import CursorExpiredError, UnauthenticatedError
 
 logger = logging.getLogger("offerpath.api")
 
-PAGE = 200
+PAGE = 500
 AT_ONCE = 20
 """Events of a page sent before the connection is asked again whether it takes more."""
 LIVE_PAGE = 100

@@ -46,7 +46,7 @@ WITHDRAWN = replace(EVENT, type=EventType.MATCH_WITHDRAWN, score=None, rank=None
     ],
 )
 def test_every_condition_holds(conditions: dict[str, Any], passes: bool) -> None:
-    frozen = {
+    frozen: dict[str, Any] = {
         name: frozenset(value) if isinstance(value, set) else value
         for name, value in conditions.items()
     }
