@@ -11,7 +11,14 @@ from rich.rule import Rule
 
 from cli.answers import ranking_view
 from cli.demo_data import DemoData, data_of_folder, generated_data
-from cli.demo_stages import Demo, evaluate_model, fill_graph, rank_for_buyer, train_model
+from cli.demo_stages import (
+    Demo,
+    evaluate_model,
+    fill_graph,
+    rank_for_buyer,
+    show_matches,
+    train_model,
+)
 from cli.demo_view import first_query
 from cli.evaluate import models_table
 from cli.serve import require_port, serve
@@ -61,6 +68,7 @@ def run(
     fill_graph(demo)
     train_model(demo)
     models = evaluate_model(demo)
+    show_matches(demo)
     shown = rank_for_buyer(demo, buyer)
     out = session.terminal.out
     out.print(Rule("How the models did on purchases they had not seen", align="left"))

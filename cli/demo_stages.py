@@ -14,6 +14,7 @@ from cli.buyers import find_buyer_id
 from cli.console import Terminal
 from cli.demo_data import DemoData
 from cli.evaluate import evaluate_and_report, read_evaluation
+from cli.graph import publish
 from cli.import_ import import_folder
 from cli.session import run_with_graph, run_with_matching
 from cli.train import train_and_publish, train_settings
@@ -34,12 +35,14 @@ USUAL_OFFERS = 20
 class Progress:
     """How far a demo has come with one data set: kept in its home, as demo.json.
 
-    ``graph_id`` is of the graph it fills, ``model`` the version it trained.
+    ``graph_id`` is of the graph it fills, ``model`` the version it trained, ``published`` the one
+    whose matches the graph shows.
     """
 
     fingerprint: str
     graph_id: str | None = None
     imported: bool = False
+    published: str | None = None
     buyer_id: str | None = None
     model: str | None = None
     evaluated: bool = False
@@ -111,7 +114,9 @@ def fill_graph(demo: Demo) -> None:
     async def load(store: GraphStore) -> None:
         if store.graph_id != demo.progress.graph_id:
             await _refuse_other_data(store)
-            demo.keep(graph_id=store.graph_id, imported=False, model=None, evaluated=False)
+            demo.keep(
+                graph_id=store.graph_id, imported=False, published=None, model=None, evaluated=False
+            )
         await import_folder(store, demo.settings, demo.terminal, folder)
 
     run_with_graph(demo.settings, load)
@@ -144,6 +149,14 @@ def evaluate_model(demo: Demo) -> dict[str, Any]:
     figures = evaluate_and_report(demo.settings, demo.terminal, demo.snapshot(), train_settings())
     demo.keep(evaluated=True)
     return figures
+
+
+def show_matches(demo: Demo) -> None:
+    """Publish the matches into a graph that people look at in Neo4j Browser."""
+    if demo.embedded or demo.progress.published == demo.progress.model:
+        return
+    publish(demo.settings, demo.terminal.progress)
+    demo.keep(published=demo.progress.model)
 
 
 def rank_for_buyer(demo: Demo, buyer: str | None) -> ShownRanking:

@@ -71,7 +71,11 @@ def render_page(title: str, intro: str, sections: Sequence[Section]) -> str:
 
 def write_page(path: Path, title: str, intro: str, sections: Sequence[Section]) -> Path:
     """Render the page into ``path``, whole or not at all; folders are made. Returns ``path``."""
-    text = render_page(title, intro, sections)
+    return write_whole(path, render_page(title, intro, sections))
+
+
+def write_whole(path: Path, text: str) -> Path:
+    """Write a page into ``path``, whole or not at all; folders are made. Returns ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, staged = tempfile.mkstemp(prefix=".page-", suffix=".html", dir=path.parent)
     try:

@@ -146,4 +146,4 @@ async def test_published_matches_change_no_score(
 async def test_nonsense_is_refused(filled: GraphStore, service: MatchingService) -> None:
     for options in ({"first": 0}, {"first": 1001}, {"min_score": 1.5}):
         with pytest.raises(InputError):
-            await publish_matches(filled, service.state, **options)  # type: ignore[arg-type]
+            await publish_matches(filled, service.state, **options)
