@@ -33,7 +33,8 @@ def test_a_new_offer_is_told_of_and_so_is_its_end(tmp_path: Path, listening: Lis
     with Serving(tmp_path) as serving:
         market.fill(serving)
     with Serving(tmp_path) as serving:
-        input_ = {"url": receiver.url, "name": "e2e"}
+        asked = {"vendors": [market.vendor(1)]}
+        input_ = {"url": receiver.url, "name": "e2e", "filter": asked}
         made = serving.data(REGISTER, input=input_)["registerWebhook"]
         assert made["errors"] == []
         offer: dict[str, Any] = {
@@ -53,6 +54,7 @@ def test_a_new_offer_is_told_of_and_so_is_its_end(tmp_path: Path, listening: Lis
     seqs = [one.body["data"]["seq"] for one in receiver.requests]
     assert seqs == sorted(set(seqs))
     for request in receiver.requests:
+        assert request.body["data"]["vendorId"] == market.vendor(1)
         assert problems(request.body, payload_schema(request.body["type"])) == []
 
 
