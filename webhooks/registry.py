@@ -16,15 +16,12 @@ from core.errors import ConflictError, InputError, NotFoundError
 from core.settings import Environment, Settings
 from core.webhooks import WebhookEndpoint, WebhookState
 from webhooks.addresses import GuardedNetwork, Reach, check_url
+from webhooks.limits import MOST_ENDPOINTS, check_filter, check_name
 from webhooks.signing import read_signer
 
 if TYPE_CHECKING:
     from graph.store import GraphStore
 
-MOST_ENDPOINTS = 20
-"""Endpoints that one owner may have."""
-
-LONGEST_NAME = 200
 ROTATION = timedelta(hours=24)
 """How long a secret stays good after it was replaced."""
 
@@ -84,7 +81,8 @@ class WebhookRegistry:
         signer = read_signer(self._settings)
         self._check_key(principal)
         checked = await self._check_url(url)
-        _check_name(name)
+        check_name(name)
+        check_filter(filter)
         end = await self._check_position(after)
         own = [one for one in await self._store.list_webhooks() if _owns(principal, one)]
         if principal.role is not Role.ADMIN and len(own) >= MOST_ENDPOINTS:
@@ -139,7 +137,9 @@ class WebhookRegistry:
         await self.get(principal, endpoint_id)
         checked = None if url is None else await self._check_url(url)
         if name is not None:
-            _check_name(name)
+            check_name(name)
+        if filter is not None:
+            check_filter(filter)
 
         def change(endpoint: WebhookEndpoint) -> WebhookEndpoint:
             return replace(
@@ -279,13 +279,6 @@ def _afresh(endpoint: WebhookEndpoint) -> WebhookEndpoint:
         dead_seq=None,
         dead_count=0,
     )
-
-
-def _check_name(name: str) -> None:
-    if not 0 < len(name.strip()) <= LONGEST_NAME or not name.isprintable():
-        raise InputError(
-            f"A webhook's name has 1 to {LONGEST_NAME} printable characters.", field=("name",)
-        )
 
 
 def missing(sought: str, what: str = "webhook") -> NotFoundError:

@@ -139,12 +139,23 @@ class Round:
             del self._couriers[gone], self.ledger.known[gone]
             self.ledger.drop(gone)
         self._learn(found)
-        for one, endpoint in found.items():
-            if one not in self._couriers:
-                self.ledger.known[one] = endpoint
-                courier = self._couriers[one] = Courier(endpoint, room)
-                self._running[one] = asyncio.create_task(courier.run())
+        if found.keys() - self._couriers.keys():
+            await self._begin(found, room)
         return any(one.state is WebhookState.ACTIVE for one in found.values())
+
+    async def _begin(self, found: dict[str, WebhookEndpoint], room: PostRoom) -> None:
+        """Give couriers to the endpoints that have none."""
+        end = await self._store.last_seq()
+        for one, endpoint in found.items():
+            if one in self._couriers:
+                continue
+            self.ledger.known[one] = endpoint
+            courier = self._couriers[one] = Courier(endpoint, room)
+            if endpoint.position > end:
+                # The graph was put back to an earlier state; what is new then comes behind its end.
+                courier.endpoint = replace(endpoint, position=end)
+                self.ledger.note(courier.endpoint)
+            self._running[one] = asyncio.create_task(courier.run())
 
     def _learn(self, fresh: dict[str, WebhookEndpoint]) -> None:
         """Tell couriers what the books know and they do not: what owners have changed."""

@@ -306,6 +306,16 @@ async def test_what_retention_took_is_said_and_the_rest_follows(post: Post) -> N
             assert [one.id for one in rest] == told[5:]
 
 
+async def test_a_log_that_was_put_back_is_followed_from_its_end(post: Post) -> None:
+    async with receiving() as receiver:
+        endpoint, _ = await post.register(receiver.url)
+        await post.store.change_webhook(endpoint.id, lambda one: replace(one, position=1_000))
+        async with post.dispatching():
+            await until(lambda: _stands_before(post, endpoint.id, 1_000))
+            told = await post.tell_many(2)
+            assert await receiver.wait_taken(2) == told
+
+
 async def test_a_deleted_endpoint_is_sent_nothing_more(post: Post) -> None:
     async with receiving() as receiver, post.dispatching():
         endpoint, _ = await post.register(receiver.url)
@@ -355,6 +365,10 @@ async def test_what_is_refused_and_tried_again_at_once_is_not_passed_over(post: 
 
 async def _stands_at_end(post: Post, endpoint_id: str) -> bool:
     return (await post.endpoint(endpoint_id)).position >= await post.store.last_seq()
+
+
+async def _stands_before(post: Post, endpoint_id: str, seq: int) -> bool:
+    return (await post.endpoint(endpoint_id)).position < seq
 
 
 async def _has_failed(post: Post, endpoint_id: str, times: int) -> bool:

@@ -106,6 +106,16 @@ async def test_a_position_behind_the_log_is_refused(post: Post) -> None:
         await post.register(URL, after=10)
 
 
+async def test_a_filter_longer_than_a_row_is_refused(post: Post) -> None:
+    asked = MatchEventFilter(buyers=frozenset(f"{number:0100}" for number in range(500)))
+    with pytest.raises(InputError) as refused:
+        await post.register(URL, asked=asked)
+    assert refused.value.field == ("filter",)
+    endpoint, _ = await post.register(URL)
+    with pytest.raises(InputError):
+        await post.registry.update(await post.principal(), endpoint.id, filter=asked)
+
+
 async def test_what_cannot_be_sent_again_says_why(post: Post) -> None:
     async with receiving() as receiver:
         endpoint, _ = await post.register(receiver.url)
