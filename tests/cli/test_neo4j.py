@@ -57,3 +57,22 @@ async def test_a_demo_writes_nothing_into_a_graph_that_is_not_its_own(
     assert demo.code == 2 and "other data" in demo.err
     labels = Query("labels", "MATCH (n) RETURN labels(n) AS labels")
     assert await neo4j_engine.read(labels) == [{"labels": ["Diary"]}]
+
+
+async def test_a_demo_shows_its_matches_in_the_graph_once(
+    neo4j_engine: Neo4jEngine, server: Neo4jServer, offerpath: Command
+) -> None:
+    words = ("demo", "--engine", "neo4j", "--once", "--buyers", "20")
+    first = await asyncio.to_thread(offerpath, *words)
+    assert first.code == 0, first.err
+    shown = Query(
+        "shown",
+        "MATCH (b:Buyer)-[m:MATCHED]->(:Offer) "
+        "RETURN count(m) AS matches, count(DISTINCT b) AS buyers, max(m.at) AS newest",
+    )
+    before = await neo4j_engine.read(shown)
+    assert before[0]["buyers"] == 20 and before[0]["matches"] >= 100
+    assert "Publish matches" in first.err
+    second = await asyncio.to_thread(offerpath, *words)
+    assert second.code == 0 and "Publish matches" not in second.err
+    assert await neo4j_engine.read(shown) == before
