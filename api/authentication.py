@@ -25,6 +25,8 @@ KEY_MEMORY = timedelta(seconds=5)
 
 _LONGEST = 8_000
 _REMEMBERED_KEYS = 1_000
+_IN_ONE_READ = 10
+"""So many keys are quicker read with all others than one by one."""
 DEVELOPER = Principal(Role.ADMIN, "development")
 
 
@@ -114,6 +116,20 @@ class Authenticator:
         """Look every key up again, from now on."""
         self._forgotten += 1
         self._keys.clear()
+
+    async def look_up(self, credentials: Iterable[str]) -> None:
+        """Look the API keys among these up in one read, those that were not looked up lately."""
+        now, forgotten = self._clock(), self._forgotten
+        digests = {hash_api_key(one) for one in credentials if one.startswith(API_KEY_PREFIX)}
+        old = [one for one in digests if one not in self._keys or self._is_old(one, now)]
+        if len(old) < _IN_ONE_READ:
+            return  # each is looked up when it is asked for
+        found = {key.hash: key for key in await self._store.list_api_keys()}
+        if forgotten == self._forgotten:
+            self._keys.update({digest: (now, found.get(digest)) for digest in old})
+
+    def _is_old(self, digest: str, now: datetime) -> bool:
+        return now - self._keys[digest][0] > KEY_MEMORY
 
     async def _by_api_key(self, secret: str) -> Principal:
         digest = hash_api_key(secret)

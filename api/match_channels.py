@@ -27,6 +27,7 @@ from api.http_request import GraphQLParameters
 from api.scalars import BigInt, Cursor
 from api.selections import Message, Opening, Selection, SelectionKey, open_stream
 from api.types.match_event import CursorExpired, Lagged
+from core.api_keys import API_KEY_PREFIX
 from core.entities import Event
 from core.errors import CursorExpiredError, UnauthenticatedError
 
@@ -214,13 +215,20 @@ class MatchChannels:
             self._beat()
 
     async def _check_credentials(self) -> None:
-        by_credential: dict[str, list[Follower]] = {}
+        by_key: dict[str, list[Follower]] = {}
         for follower in self._followers:
-            if follower.context.credential is not None:
-                by_credential.setdefault(follower.context.credential, []).append(follower)
-        for followers in by_credential.values():
+            credential = follower.context.credential
+            if follower.has_expired():
+                follower.end(expired())
+            elif credential is not None and credential.startswith(API_KEY_PREFIX):
+                by_key.setdefault(credential, []).append(follower)
+        if not by_key:
+            return
+        authenticator = next(iter(self._followers)).context.services.authenticator
+        await authenticator.look_up(by_key)
+        for credential, followers in by_key.items():
             try:
-                await followers[0].context.identify_again()
+                await authenticator.authenticate(credential)
             except UnauthenticatedError:
                 for follower in followers:
                     follower.end(expired())

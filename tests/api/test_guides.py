@@ -92,9 +92,12 @@ class Client:
         return self._lines.get(timeout=30)
 
     def hears(self, buyer: str) -> None:
-        """It prints an event of this buyer next; what it was told before may come again."""
+        """It prints an event of this buyer next; what it was told before may come again.
+
+        What the server announces by itself is left out.
+        """
         while buyer not in (line := self.line()):
-            assert line in self.repeatable, line
+            assert line in self.repeatable or "follower-" not in line, line
         self.repeatable = (line,)
 
     repeatable: tuple[str, ...] = ()
