@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from announcing.feed import POLL_SECONDS
 from core.settings import load_settings
 from graph.open import open_engine
 from tests.webhooks.posting import Post, posting
@@ -61,7 +62,7 @@ async def send(urls: list[str], home: Path, seconds: float, rate: int) -> None:
     """Register the endpoints, write events for a while, and go on sending until killed."""
     engine = await open_engine(load_settings(home=home))
     try:
-        async with posting(engine, home, webhook_key=KEY) as post:
+        async with posting(engine, home, poll_seconds=POLL_SECONDS, webhook_key=KEY) as post:
             for url in urls:
                 await post.register(url)
             async with delivering(

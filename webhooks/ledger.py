@@ -21,7 +21,7 @@ from core.webhooks import Delivery, DeliveryState, WebhookEndpoint, WebhookProgr
 if TYPE_CHECKING:
     from graph.store import GraphStore
 
-MOST_UNSAVED = 100
+MOST_UNSAVED = 250
 """Attempts of one endpoint that may be noted and not written: what a kill can repeat."""
 
 LAZY_SECONDS = 5.0

@@ -71,6 +71,7 @@ class Round:
         """
         renewing = asyncio.create_task(self._renew())
         keeping = asyncio.create_task(self._keep_books(room))
+        purging = asyncio.create_task(self._purge())
         held = True
         try:
             await asyncio.wait((renewing, keeping), return_when=asyncio.FIRST_COMPLETED)
@@ -81,7 +82,7 @@ class Round:
             held = False
             raise
         finally:
-            tasks = (renewing, keeping, *self._running.values())
+            tasks = (renewing, keeping, purging, *self._running.values())
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -121,14 +122,22 @@ class Round:
         """Write and read what is due; whether anybody is left to send to."""
         if self.ledger.is_due:
             self._learn(await self.ledger.write(self._lease))
-            await self.ledger.purge(list(self._couriers))
-        if monotonic() - self._purged_at >= PURGE_SECONDS:
-            self._purged_at = monotonic()
-            await self.ledger.purge(list(self._couriers), all_of_them=True)
         if monotonic() - self._looked_at < LOOK_SECONDS:
             return True
         self._looked_at = monotonic()
         return await self._look(room)
+
+    async def _purge(self) -> None:
+        # Beside the books and not in their turn: what is sent waits for them to be kept.
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            aged = monotonic() - self._purged_at >= PURGE_SECONDS
+            if aged:
+                self._purged_at = monotonic()
+            try:
+                await self.ledger.purge(list(self._couriers), all_of_them=aged)
+            except Exception as error:  # a graph that is away is tried again the next time
+                logger.warning("What is old of webhooks could not be let go: %s", error)
 
     async def _look(self, room: PostRoom) -> bool:
         """Take in what owners have changed; whether anybody is left to send to."""

@@ -134,12 +134,14 @@ class Post:
 
 
 @asynccontextmanager
-async def posting(engine: GraphEngine, home: Path, **changes: Any) -> AsyncIterator[Post]:
+async def posting(
+    engine: GraphEngine, home: Path, *, poll_seconds: float = 0.02, **changes: Any
+) -> AsyncIterator[Post]:
     """A post over an empty graph; in development, so that endpoints may be on this machine."""
     clock = ShiftedClock()
     settings = Settings(home=home, **changes)
     store = await GraphStore.open(engine, clock)
-    feed = MatchFeed(store, poll_seconds=0.02)
+    feed = MatchFeed(store, poll_seconds=poll_seconds)
     network = GuardedNetwork(Reach.of(settings))
     registry = WebhookRegistry(store, settings, clock, network)
     trials = WebhookTrials(store, settings, clock, registry, network)
