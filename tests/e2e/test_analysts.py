@@ -287,7 +287,8 @@ def test_how_matches_cover_vendors(analysts_graph: AnalystsGraph) -> None:
 
 def test_the_roles_recipe_is_understood(analysts_graph: AnalystsGraph) -> None:
     """Community refuses roles for what they are; a statement it cannot read, it calls wrong."""
-    recipe = GUIDE.read_text(encoding="utf-8").split("```cypher-admin\n")[1].split("```")[0]
+    section = GUIDE.read_text(encoding="utf-8").split("\n## Letting analysts read")[1]
+    recipe = section.split("```cypher\n")[1].split("```")[0]
     statements = [text.strip() for text in recipe.split(";") if text.strip()]
     assert len(statements) == 7
     server = analysts_graph.server
