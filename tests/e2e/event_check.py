@@ -28,8 +28,8 @@ async def check(
     """
     last = await store.last_seq()
     log: list[Event] = []
-    while len(log) < last - seq:
-        log += await store.read_events(log[-1].seq if log else seq)
+    while page := await store.read_events(log[-1].seq if log else seq):
+        log += page
     matches = [event for event in log if event.type in MATCH_EVENTS]
     told = [json.loads(line) for line in notes.splitlines()]
     kinds = Counter(event.type for event in log)

@@ -1,7 +1,8 @@
 """A subscriber that notes each event it is told of; killed and started again, it goes on.
 
 ``python -m tests.e2e.subscriber FILE CURSOR URL...``: a JSON line an event is appended to FILE. It
-begins behind the last whole line's cursor, or behind CURSOR, and takes the next URL when one fails.
+begins a little before the end of what it noted, or behind CURSOR, and takes the next URL when one
+fails.
 """
 
 from __future__ import annotations
@@ -59,11 +60,14 @@ def listen(socket: ClientConnection, notes: TextIO) -> None:
 
 
 def cut_to_whole_lines(path: Path) -> str | None:
-    """Leave out a line that a kill has cut short; the cursor of the last event, if there is one."""
+    """Leave out a line that a kill has cut short; the cursor to go on from, if there is one.
+
+    It is that of the third last event, as of a reader that keeps its place every few events only.
+    """
     whole, _, torn = path.read_text().rpartition("\n") if path.exists() else ("", "", "")
     if torn:
         path.write_text(f"{whole}\n" if whole else "")
-    cursor: str | None = json.loads(whole.rpartition("\n")[2]).get("cursor") if whole else None
+    cursor: str | None = json.loads(whole.splitlines()[-3:][0]).get("cursor") if whole else None
     return cursor
 
 
