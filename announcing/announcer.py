@@ -87,7 +87,9 @@ class Announcer:
         while True:
             try:
                 self._lease = await self._store.take_lease(LEASE, self._holder, LEASE_SECONDS)
-                if self._lease is not None:
+                if self._lease is None:
+                    self._error = None
+                else:
                     await self._lead(self._lease)
             except LeaseLostError:
                 logger.info("Another process announces matches now.")

@@ -16,7 +16,7 @@ from announcing.bounding import Neighbours, neighbours_of, odds_of, upper_odds
 from announcing.crowd import Crowd, Floats, Rows, Singles, crowd_of, pieces_of, pieces_of_states
 from matching.state import MatcherState
 from scoring.kernels import OfferSide
-from scoring.rows import OfferRows, columns_of, extended
+from scoring.rows import OfferRows, columns_of
 from scoring.scorer import Scorer
 from scoring.states import BuyerState, state_of
 
@@ -113,12 +113,11 @@ class Audience:
         return base, moved
 
     def _neighbours(self, offer: int, cells: Rows) -> Neighbours:
+        if offer < len(self.base.walk.ptr) - 1:
+            return neighbours_of(self.base.walk, self.base.slim, offer, cells)
         # An offer that came after the snapshot is nobody's neighbour.
-        count = len(self.base.walk.ptr) - 1
-        walk, slim = self.base.walk, self.base.slim
-        if offer >= count:
-            walk, slim = (extended(rows, offer + 1) for rows in (walk, slim))
-        return neighbours_of(walk, slim, offer, cells)
+        nobody, nothing = np.zeros(0, np.int32), np.zeros(0, np.float32)
+        return Neighbours(nobody, nothing, nobody, nothing, cells)
 
 
 def audience_of(state: MatcherState, before: Audience | None = None) -> Audience:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar
 
 from announcing.audience import Audience, audience_of
+from announcing.beginning import first_look, models_named, name_model, present_buyers
 from announcing.looking import (
     Catalogue,
     Told,
-    first_places,
     looks_at_buyers,
     looks_at_offers,
     told_of,
@@ -26,7 +26,7 @@ from announcing.looking import (
 from announcing.stretches import Concerns, concerns_of, turned
 from announcing.tops import TopTable
 from announcing.transitions import Look, Moment, Rules
-from core.entities import EventType, Lease, MatchReason, MatchTop
+from core.entities import Lease, MatchReason
 from core.errors import CursorExpiredError
 from matching.state import WALK_VERSION, MatcherState
 
@@ -45,6 +45,9 @@ SWEEP = 500
 
 CUT = 2_000
 """Rows (tops and changes) written in one transaction, about."""
+
+UNSETTLED = 10_000
+"""Match events behind the settled position that are read again after a restart, at most."""
 
 CLOCKS_DIFFER = timedelta(minutes=1)
 """How far the clocks of two processes may be apart."""
@@ -91,11 +94,11 @@ class Rounds:
         """
         position = await self._store.announced_position()
         if position is None:
-            position = await self._first_look()
+            position = await first_look(self._store, self._matching, self._lease, self._rules)
         tops = await self._store.match_tops()
         self._tops = TopTable(self._rules.size, self._rules.threshold, tops.values())
         self.position = self.seen = position
-        named = await self._models_named(await self._store.log_start(), position)
+        named = await models_named(self._store, await self._store.log_start(), position)
         self._model = named[-1] if named else WALK_VERSION
         await self._wind_back()
         if len(self._tops) and self._tops.longest < self._rules.size:
@@ -120,32 +123,6 @@ class Rounds:
             return True
         return False
 
-    async def _first_look(self) -> int:
-        """Rank for everybody and tell nothing: nothing has entered yet."""
-        state = self._matching.state
-        named = await self._models_named(await self._store.log_start())
-        if state.model_version != (named[-1] if named else WALK_VERSION):
-            await self._matching.wait_for(await self._announce_model(state), 60.0)
-            state = self._matching.state
-        table = TopTable(self._rules.size, self._rules.threshold)
-        buyers = _present(state)
-        for chunk in _chunks(buyers, SWEEP):
-            for top in await _in_thread(partial(self._silent_tops, state, chunk)):
-                table.put(top)
-            logger.info("First look at matches: %d of %d buyers.", len(table), len(buyers))
-        await self._store.begin_announcing(self._lease, state.seq, _Stored(table))
-        return state.seq
-
-    def _silent_tops(self, state: MatcherState, buyer_ids: list[str]) -> list[MatchTop]:
-        found = []
-        for key in buyer_ids:
-            buyer = state.buyer_state(key)
-            if buyer is not None:
-                now, rules = self._clock(), self._rules
-                places = first_places(state, buyer, now, rules.size, rules.threshold)
-                found.append(MatchTop(key, places))
-        return found
-
     async def _advance(self, state: MatcherState) -> None:
         """Look at what the next events of the log concern."""
         try:
@@ -156,8 +133,8 @@ class Rounds:
         else:
             events = [event for event in events if event.seq <= state.seq]
             concerns, to = concerns_of(events, state), events[-1].seq
-        if not concerns:
-            self.seen = to  # match events only; the next stretch takes the position along
+        if not concerns and to - self.position < UNSETTLED:
+            self.seen = to  # match events only; a later stretch takes the position along
             return
         await self._look(state, concerns, to)
 
@@ -261,30 +238,18 @@ class Rounds:
         return told_of(await self._store.match_states(offer_ids=sorted(offer_ids or ())))
 
     def _everybody(self, state: MatcherState) -> list[str]:
-        return sorted({*_present(state), *self._tops.buyer_ids})
+        return sorted({*present_buyers(state), *self._tops.buyer_ids})
 
     async def _take_up_model(self, state: MatcherState) -> None:
         """The scores are another model's: the log has to say so, and with that asks for a sweep."""
-        named = await self._models_named(self.seen)
+        try:
+            named = await models_named(self._store, self.seen)
+        except CursorExpiredError:  # what was named there is not known any more
+            named = []
         if state.model_version not in named:
-            await self._announce_model(state)
+            await name_model(self._store, state.model_version)
         self._model = state.model_version
         self._tops.outdate()
-
-    async def _announce_model(self, state: MatcherState) -> int:
-        return await self._store.append_event(
-            EventType.MODEL_PUBLISHED, payload={"modelId": state.model_version}
-        )
-
-    async def _models_named(self, after: int, until: int | None = None) -> list[str]:
-        """The models that the log names in (after, until], in its order."""
-        found: list[str] = []
-        types = (EventType.MODEL_PUBLISHED,)
-        while events := await self._store.read_events(after, STRETCH, types):
-            after = events[-1].seq
-            named = (e for e in events if until is None or e.seq <= until)
-            found += [str((e.payload or {}).get("modelId", "")) for e in named]
-        return found
 
     async def _wind_back(self) -> None:
         """Look at what time has changed since the last event that was settled."""
@@ -303,38 +268,6 @@ class Rounds:
         if int(state.corpus.offers.active.sum()) > self._tops.longest:
             self._tops.outdate()
             self._left = self._everybody(state)
-
-
-class _Stored(Sequence[MatchTop]):
-    """The tops of a table, made when they are asked for."""
-
-    def __init__(self, table: TopTable) -> None:
-        self._table = table
-        self._ids = table.buyer_ids
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    @overload
-    def __getitem__(self, at: int) -> MatchTop: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[MatchTop]: ...
-    def __getitem__(self, at: int | slice) -> MatchTop | list[MatchTop]:
-        if isinstance(at, slice):
-            return [self._top(key) for key in self._ids[at]]
-        return self._top(self._ids[at])
-
-    def _top(self, buyer_id: str) -> MatchTop:
-        return self._table.top(buyer_id) or MatchTop(buyer_id, ())
-
-
-def _present(state: MatcherState) -> list[str]:
-    table = state.buyer_table
-    return [key for key, there in zip(table.ids, table.present.tolist(), strict=True) if there]
-
-
-def _chunks(ids: list[str], size: int) -> Iterator[list[str]]:
-    return (ids[at : at + size] for at in range(0, len(ids), size))
 
 
 def _cuts(looks: Iterable[Look]) -> Iterator[list[Look]]:

@@ -31,7 +31,7 @@ class Concerns:
 
     Attributes:
         buyers: who acted, came or changed.
-        erased: who is gone.
+        erased: who is gone, and who was gone and has come again.
         offers: what came, changed, or can be had again or no more.
         bought: what was bought, and may be sold out.
         everybody: whether all buyers are to be looked at, because more changed than is named.
@@ -78,7 +78,6 @@ def turned(state: MatcherState, after: datetime, until: datetime) -> set[str]:
 def _add_dealing(found: Concerns, event: Event) -> None:
     if event.buyer_id is not None:
         found.buyers.add(event.buyer_id)
-        found.erased.discard(event.buyer_id)
     if event.offer_id is not None:
         if event.type in _OFFERS:
             found.offers.add(event.offer_id)

@@ -208,6 +208,10 @@ async def test_a_new_buyer_is_told_of_and_an_erased_one_never_again(market: Anno
     events = await market.settle()
     assert [e.offer_id for e in events] == await market.top("newcomer")
     await market.store.delete_buyers(["newcomer"])
+    await market.store.upsert_buyers([{"id": "newcomer", "kind": "grocer", "country": "DE"}])
+    again = await market.settle()
+    assert told(again) == told(events)
+    await market.store.delete_buyers(["newcomer"])
     assert await market.settle() == []
     await market.store.upsert_offers([loved("fresh")])
     events = await market.settle()
