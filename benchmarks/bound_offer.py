@@ -6,8 +6,8 @@ A market is made up as arrays: tastes by category, offers with vendor, price and
 64 dimensions with learned links and a network of 24 units. A buyer's floor, the score of the last
 of its 20 places, is estimated from ``--sampled`` offers that all buyers are bounded against. Then
 come offers of two sorts: new ones, which nobody has met, and known ones put back on sale.
-Printed as JSON: milliseconds an offer (median and 95 %, CPU) on one thread, the share of buyers whose
-bound reaches their floor, and how far at most a bound lies above the exact score of some pairs.
+Printed as JSON: milliseconds an offer (median and 95 %, CPU) on one thread, the share of buyers
+whose bound reaches their floor, and how far at most a bound lies above the exact score of some pairs.
 Target: under 20 ms for 100,000 buyers.
 """
 
