@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 PAGE = 1_000
 RING = 10_000
 """Match events kept in memory."""
@@ -120,7 +120,8 @@ class MatchFeed:
                     await self._woken.wait()
 
     async def _catch_up(self) -> None:
-        while (end := await self._store.last_seq()) != self._position:
+        end, full = await self._store.last_seq(), True
+        while full and end != self._position:
             events = await self._store.read_events(self._position, PAGE, MATCH_EVENTS)
             full = len(events) == PAGE
             newest = events[-1].seq if events else 0

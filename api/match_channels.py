@@ -24,8 +24,10 @@ from api.context import RequestContext
 from api.followers import Follower, Sink, ending, expired
 from api.guard import DocumentCache
 from api.http_request import GraphQLParameters
+from api.loaders import Loaders
 from api.scalars import BigInt, Cursor
-from api.selections import Message, Opening, Selection, SelectionKey, open_stream
+from api.selections import Message, Selection
+from api.stream_opening import Opening, SelectionKey, open_stream
 from api.types.match_event import CursorExpired, Lagged
 from core.api_keys import API_KEY_PREFIX
 from core.entities import Event
@@ -152,12 +154,13 @@ class MatchChannels:
         self._schema = schema
         self._channels: dict[SelectionKey, Channel] = {}
         self._followers: dict[Follower, Channel] = {}
+        self._loaders: Loaders | None = None
         self._ends = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Check credentials and keep connections alive meanwhile."""
-        self._ends = False
+        self._ends, self._loaders = False, None
         task = asyncio.get_running_loop().create_task(self._sweep_on())
         try:
             yield
@@ -191,7 +194,9 @@ class MatchChannels:
             raise ending()
         channel = self._channels.get(opening.key)
         if channel is None:
-            selection = Selection(self._schema, opening, context.services)
+            if self._loaders is None:
+                self._loaders = Loaders(context.services)
+            selection = Selection(self._schema, opening, context.services, self._loaders)
             channel = Channel(context.services.feed, opening, selection)
             self._channels[opening.key] = channel
         follower = Follower(context, sink, opening.stream.after)

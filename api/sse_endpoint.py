@@ -24,7 +24,8 @@ from api.context import RequestContext
 from api.errors import present_errors
 from api.http_request import GraphQLParameters
 from api.match_channels import MatchChannels
-from api.selections import Message, Opening, encode_errors, operation_type
+from api.selections import Message, encode_errors
+from api.stream_opening import Opening, operation_type
 from core.errors import OfferpathError, UnauthenticatedError
 
 EVENT_STREAM = "text/event-stream"

@@ -34,7 +34,7 @@ from api.http_endpoint import OPERATION_SECONDS, open_context
 from api.http_request import GraphQLParameters, RequestError, check_json
 from api.match_channels import MatchChannels
 from api.selections import Message as MatchMessage
-from api.selections import operation_type
+from api.stream_opening import operation_type
 from api.websocket_protocol import EXTENSION, FrameWriter, text_frames
 from core.errors import OfferpathError, UnauthenticatedError
 

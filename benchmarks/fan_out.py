@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=1)
     parser.add_argument("--rate", type=float, default=50.0)
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--per-write", type=int, default=5)
+    parser.add_argument("--per-write", type=int, default=10)
     parser.add_argument("--role", choices=["measure", "serve", "listen"], default="measure")
     parser.add_argument("--home", type=Path)
     asked = parser.parse_args()

@@ -502,3 +502,20 @@ async def test_a_completed_subscription_is_forgotten(served: Serving) -> None:
             return
         await asyncio.sleep(0.05)
     raise AssertionError("somebody still follows")
+
+
+async def test_what_a_buyer_does_is_heard_by_those_who_follow(served: Serving) -> None:
+    """From a purchase over the announcer to a partner's socket."""
+    buyer = market.buyer(31)
+    query = """query ($b: ID!) { buyer(by: {externalId: $b}) {
+      matches(first: 3) { edges { node { offer { externalId } } } } } }"""
+    buys = "mutation ($i: [RecordPurchaseInput!]!) { recordPurchases(input: $i) { seq } }"
+    async with following(served, WHOLE, filter={"buyers": [buyer]}) as client:
+        page = await asyncio.to_thread(served.data, query, b=buyer)
+        offers = [edge["node"]["offer"]["externalId"] for edge in page["buyer"]["matches"]["edges"]]
+        lines = [{"buyerId": buyer, "offerId": offer} for offer in offers]
+        await asyncio.to_thread(served.data, buys, i=lines)
+        told = await event(client)
+    assert told["buyerId"] == told["buyer"]["externalId"] == buyer
+    assert told["offerId"] == told["offer"]["externalId"]
+    assert told["id"] == f"{served.services.store.graph_id}-{told['seq']}"
