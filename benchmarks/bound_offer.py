@@ -7,7 +7,7 @@ A market is made up as arrays: tastes by category, offers with vendor, price and
 of its 20 places, is estimated from ``--sampled`` offers that all buyers are bounded against. Then
 come offers of two sorts: new ones, which nobody has met, and known ones put back on sale.
 Printed as JSON: milliseconds an offer (median and 95 %, CPU) on one thread, the share of buyers
-whose bound reaches their floor, and how far at most a bound lies above the exact score of some pairs.
+whose bound reaches their floor, and how far at most a bound lies above the exact score of a few.
 Target: under 20 ms for 100,000 buyers.
 """
 
