@@ -147,6 +147,7 @@ class Round:
             self._running.pop(gone).cancel()
             del self._couriers[gone], self.ledger.known[gone]
             self.ledger.drop(gone)
+            await room.sender.forget(gone)
         self._learn(found)
         if found.keys() - self._couriers.keys():
             await self._begin(found, room)

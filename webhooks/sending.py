@@ -51,7 +51,7 @@ class Outcome:
 
 
 class Sender:
-    """Posts messages to endpoints.
+    """Posts messages to endpoints, one at a time to each.
 
     Args:
         signer: signs them.
@@ -76,14 +76,9 @@ class Sender:
         self._reach = reach
         self._clock = clock
         self._total_seconds = total_seconds
-        # Each endpoint has at most one attempt at a time, so the pool needs no bound of its own,
-        # and without one an endpoint that hangs takes no connection from another.
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=None,
-            keepalive_expiry=IDLE_SECONDS,
-            network_backend=network,
-        )
+        self._network = network
+        self._tls = tls or httpcore.default_ssl_context()
+        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
     async def send(self, endpoint: WebhookEndpoint, message: Message) -> Outcome:
         """Make one attempt; whatever goes wrong is in the outcome."""
@@ -107,7 +102,26 @@ class Sender:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    async def forget(self, endpoint_id: str) -> None:
+        """Close the connection of an endpoint that is gone."""
+        pool = self._pools.pop(endpoint_id, None)
+        if pool is not None:
+            await pool.aclose()
+
+    def _pool(self, endpoint_id: str) -> httpcore.AsyncConnectionPool:
+        # A pool an endpoint, of one connection: who hangs takes none from another, and a request
+        # does not look through everybody's connections for its own.
+        if endpoint_id not in self._pools:
+            self._pools[endpoint_id] = httpcore.AsyncConnectionPool(
+                ssl_context=self._tls,
+                max_connections=1,
+                keepalive_expiry=IDLE_SECONDS,
+                network_backend=self._network,
+            )
+        return self._pools[endpoint_id]
 
     async def _post(self, endpoint: WebhookEndpoint, message: Message) -> tuple[int, float | None]:
         # Checked again: what was allowed when it was registered may not be now.
@@ -120,7 +134,7 @@ class Sender:
         }
         seconds = self._total_seconds
         limits = {"connect": CONNECT_SECONDS, "read": seconds, "write": seconds, "pool": seconds}
-        async with self._pool.stream(
+        async with self._pool(endpoint.id).stream(
             "POST",
             url,
             headers=list(headers.items()),
