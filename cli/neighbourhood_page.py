@@ -40,7 +40,9 @@ COLOURS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def write_neighbourhood_page(path: Path, state: MatcherState, shown: ShownRanking) -> nx.DiGraph:
+def write_neighbourhood_page(
+    path: Path, state: MatcherState, shown: ShownRanking
+) -> nx.MultiDiGraph:
     """Write the page of a ranking and return the graph that is drawn in it."""
     buyer = shown.ranking.subject_id
     matches = [ExplainedMatch(match.item, match.explanations) for match in shown.matches]
@@ -71,7 +73,7 @@ def write_neighbourhood_page(path: Path, state: MatcherState, shown: ShownRankin
     return graph
 
 
-def _headings(graph: nx.DiGraph) -> dict[float, str]:
+def _headings(graph: nx.MultiDiGraph) -> dict[float, str]:
     """The headings of the columns that there are, by x; and those right of a step moved by it."""
     widest = max((depth for _, depth in graph.nodes(data="depth")), default=0)
     for _, data in graph.nodes(data=True):

@@ -45,17 +45,17 @@ class ExplainedMatch:
 
 def neighbourhood(
     state: MatcherState, buyer_id: str, matches: Sequence[ExplainedMatch]
-) -> nx.DiGraph:
+) -> nx.MultiDiGraph:
     """The union of the paths that explain the matches, and each match's vendor and categories.
 
     Nodes have ``kind`` (a PathKind's value), ``id`` (None for what is no node of the graph),
     ``label``, ``count``, ``column`` (a Column), ``depth`` (how many nodes of its own column lie
-    before it), and matches ``rank`` and ``score``. Edges lead away
-    from the buyer and have ``kind`` (a relationship's type, CLOSE, or the kind of the attribute
-    they touch), ``count``, ``contribution`` (the greatest of the explanations that use them; None
-    where none does) and ``reasons`` (their sentences, with ranks).
+    before it), and matches ``rank`` and ``score``. Edges lead away from the buyer, at most one of
+    a kind from one node to another, and have ``kind`` (a relationship's type, CLOSE, or the kind of
+    the attribute they touch), ``count``, ``contribution`` (the greatest of the explanations that
+    use them; None where none does) and ``reasons`` (their sentences, with ranks).
     """
-    graph = nx.DiGraph()
+    graph = nx.MultiDiGraph()
     _add_node(graph, buyer_id, PathElement(PathKind.BUYER, buyer_id), Column.BUYER)
     for match in matches:
         key = _add_node(graph, "", _offer(state, match.item.id), Column.MATCH)
@@ -69,7 +69,7 @@ def neighbourhood(
     return graph
 
 
-def _add_path(graph: nx.DiGraph, item: RankedItem, explanation: Explanation) -> None:
+def _add_path(graph: nx.MultiDiGraph, item: RankedItem, explanation: Explanation) -> None:
     """Add one explanation's path; what has no id is known by its neighbours or its label."""
     path = explanation.path
     before, relationship = None, None
@@ -109,7 +109,7 @@ def _edge_kind(relationship: PathElement | None, before: str, after: PathKind) -
     return CLOSE if after is PathKind.OFFER and before == PathKind.OFFER else after.value
 
 
-def _add_node(graph: nx.DiGraph, anchor: str, element: PathElement, column: Column) -> str:
+def _add_node(graph: nx.MultiDiGraph, anchor: str, element: PathElement, column: Column) -> str:
     """Add what is not there yet, and return its key; a match stays one, whatever else it is."""
     name = element.id or (anchor if element.kind is PathKind.BUYERS else element.label)
     key = f"{element.kind.value}:{name}"
@@ -126,23 +126,23 @@ def _add_node(graph: nx.DiGraph, anchor: str, element: PathElement, column: Colu
 
 
 def _add_edge(
-    graph: nx.DiGraph,
+    graph: nx.MultiDiGraph,
     source: str,
     target: str,
     kind: str,
     count: int | None,
     told: tuple[RankedItem, Explanation] | None,
 ) -> None:
-    if not graph.has_edge(source, target):
-        graph.add_edge(source, target, kind=kind, count=count, contribution=None, reasons=[])
+    if not graph.has_edge(source, target, kind):
+        graph.add_edge(source, target, kind, kind=kind, count=count, contribution=None, reasons=[])
     if told is not None:
         item, explanation = told
-        edge = graph.edges[source, target]
+        edge = graph.edges[source, target, kind]
         edge["contribution"] = max(edge["contribution"] or 0.0, explanation.contribution)
         edge["reasons"].append(f"{item.rank}. {explanation.summary}")
 
 
-def _add_origin(graph: nx.DiGraph, state: MatcherState, offer_id: str) -> None:
+def _add_origin(graph: nx.MultiDiGraph, state: MatcherState, offer_id: str) -> None:
     """The vendor and the direct categories of a match: beyond it, or where a path has them."""
     corpus = state.corpus
     row = corpus.offers.index[offer_id]
@@ -164,11 +164,11 @@ def _add_origin(graph: nx.DiGraph, state: MatcherState, offer_id: str) -> None:
         _add_edge(graph, source, target, kind.value, None, None)
 
 
-def _set_depths(graph: nx.DiGraph) -> None:
+def _set_depths(graph: nx.MultiDiGraph) -> None:
     """Count steps between nodes of one column, as up and down the categories, the shortest way."""
     nx.set_node_attributes(graph, 0, "depth")
     column = {key: data["column"] for key, data in graph.nodes(data=True)}
-    inside = nx.subgraph_view(graph, filter_edge=lambda a, b: column[a] == column[b])
+    inside = nx.subgraph_view(graph, filter_edge=lambda a, b, _: column[a] == column[b])
     entered = [
         key
         for key in graph
@@ -184,7 +184,7 @@ def _offer(state: MatcherState, offer_id: str) -> PathElement:
     return PathElement(PathKind.OFFER, offer_id, offers.titles[offers.index[offer_id]] or None)
 
 
-def in_reading_order(graph: nx.DiGraph) -> nx.DiGraph:
+def in_reading_order(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
     """The same graph, its nodes by column and by the matches they serve: edges cross little."""
     ranks = {key: [data["rank"]] for key, data in graph.nodes(data=True) if "rank" in data}
     served: dict[str, list[int]] = {}
@@ -193,10 +193,10 @@ def in_reading_order(graph: nx.DiGraph) -> nx.DiGraph:
         if data["column"] is Column.BEYOND:
             reach = graph.predecessors(key)
         served[key] = ranks.get(key) or [rank for other in reach for rank in ranks.get(other, [])]
-    ordered = nx.DiGraph()
+    ordered = nx.MultiDiGraph()
     places = {key: (sum(found) / len(found) if found else 0.0) for key, found in served.items()}
     ordered.add_nodes_from(
         sorted(graph.nodes(data=True), key=lambda node: (node[1]["column"], places[node[0]]))
     )
-    ordered.add_edges_from(graph.edges(data=True))
+    ordered.add_edges_from(graph.edges(keys=True, data=True))
     return ordered

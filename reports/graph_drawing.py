@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ class NodeStyle:
 
 
 def draw_columns(
-    graph: nx.DiGraph,
+    graph: nx.MultiDiGraph,
     headings: Mapping[float, str],
     styles: Mapping[str, NodeStyle],
     colours: Mapping[str, str],
@@ -74,7 +75,7 @@ def draw_columns(
     return plot
 
 
-def places(graph: nx.DiGraph) -> dict[str, tuple[float, float]]:
+def places(graph: nx.MultiDiGraph) -> dict[str, tuple[float, float]]:
     """Where each node stands: its x, and its row, counted from the middle upwards."""
     columns: dict[float, list[str]] = {}
     for key, x in graph.nodes(data="x"):
@@ -94,19 +95,23 @@ def places(graph: nx.DiGraph) -> dict[str, tuple[float, float]]:
 
 def _draw_edges(
     plot: figure,
-    graph: nx.DiGraph,
+    graph: nx.MultiDiGraph,
     where: Mapping[str, tuple[float, float]],
     colours: Mapping[str, str],
 ) -> None:
     edges: list[dict[str, Any]] = []
+    beside: Counter[tuple[str, str]] = Counter()
     for source, target, data in graph.edges(data=True):
         (x0, y0), (x1, y1) = where[source], where[target]
+        # Further edges between the same two nodes bend away from the first.
+        apart = 0.6 * beside[source, target]
+        beside[source, target] += 1
         bend = 0.45 * (x1 - x0) if x1 != x0 else 0.35
         strength = data["strength"]
         edges.append(
             {
                 "x0": x0, "y0": y0, "x1": x1, "y1": y1,
-                "cx0": x0 + bend, "cy0": y0, "cx1": x1 - bend, "cy1": y1,
+                "cx0": x0 + bend, "cy0": y0 + apart, "cx1": x1 - bend, "cy1": y1 + apart,
                 "colour": colours.get(data["kind"], "#9aa1ac"),
                 "width": 1.0 if strength is None else 1.2 + 4.0 * min(max(strength, 0.0), 1.0),
                 "alpha": 0.5 if strength is None else 0.75,
@@ -124,7 +129,7 @@ def _draw_edges(
     # The lines themselves take no hover; a dot in the middle of each does.
     middles: dict[str, Any] = {
         "x": [(edge["x0"] + 3 * edge["cx0"] + 3 * edge["cx1"] + edge["x1"]) / 8 for edge in edges],
-        "y": [(edge["y0"] + edge["y1"]) / 2 for edge in edges],
+        "y": [(edge["y0"] + 3 * edge["cy0"] + 3 * edge["cy1"] + edge["y1"]) / 8 for edge in edges],
         "told": columns["told"],
         "colour": columns["colour"],
     }
@@ -141,7 +146,7 @@ _TOLD = '<div style="max-width: 24rem; white-space: pre-line">@told</div>'
 
 def _draw_nodes(
     plot: figure,
-    graph: nx.DiGraph,
+    graph: nx.MultiDiGraph,
     where: Mapping[str, tuple[float, float]],
     kind: str,
     style: NodeStyle,

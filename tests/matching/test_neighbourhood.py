@@ -9,7 +9,13 @@ from core.entities import EvidenceKind
 from graph.backup import dump_query
 from graph.store import GraphStore
 from graph.tables import TABLES
-from matching.answers import PathKind
+from matching.answers import (
+    Explanation,
+    ExplanationKind,
+    PathElement,
+    PathKind,
+    RankedItem,
+)
 from matching.neighbourhood import (
     RELATIONSHIPS,
     Column,
@@ -51,7 +57,7 @@ async def matches_of(service: MatchingService, buyer: str, first: int = 6) -> li
     return [ExplainedMatch(item, why) for item, why in zip(items, told, strict=True)]
 
 
-async def drawn(service: MatchingService, buyer: str) -> nx.DiGraph:
+async def drawn(service: MatchingService, buyer: str) -> nx.MultiDiGraph:
     return neighbourhood(service.state, buyer, await matches_of(service, buyer))
 
 
@@ -137,6 +143,35 @@ async def test_matches_are_drawn_with_place_score_and_origin(
         offer = offers[match.item.id]
         assert around >= {*offer.category_ids, *([offer.vendor_id] if offer.vendor_id else [])}
         assert shown[match.item.id]["column"] is Column.MATCH
+
+
+def test_two_dealings_with_one_offer_are_two_lines(service: MatchingService) -> None:
+    state = service.state
+    source, target = state.corpus.offers.ids[:2]
+    others, offer = PathElement(PathKind.BUYERS, count=4), PathElement(PathKind.OFFER, target)
+    bought = PathElement(PathKind.PURCHASED)
+    reasons = tuple(
+        Explanation(
+            ExplanationKind.PEERS,
+            kind.value,
+            share,
+            (
+                PathElement(PathKind.BUYER, "b"), PathElement(kind, count=2),
+                PathElement(PathKind.OFFER, source), bought, others, bought, offer,
+            ),
+        )
+        for kind, share in ((PathKind.PURCHASED, 0.3), (PathKind.VIEWED, 0.1))
+    )  # fmt: skip
+    match = ExplainedMatch(RankedItem(target, 0.5, 1), reasons)
+    graph = neighbourhood(state, "b", [match])
+    first = graph["BUYER:b"][f"OFFER:{source}"]
+    assert {kind: data["reasons"] for kind, data in first.items()} == {
+        "PURCHASED": ["1. PURCHASED"], "VIEWED": ["1. VIEWED"],
+    }  # fmt: skip
+    assert {kind: data["contribution"] for kind, data in first.items()} == {
+        "PURCHASED": 0.3, "VIEWED": 0.1,
+    }  # fmt: skip
+    assert sum(data["kind"] == PathKind.BUYERS for _, data in graph.nodes(data=True)) == 1
 
 
 @pytest.mark.parametrize("place", [0, 7, 19])
