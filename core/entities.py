@@ -235,6 +235,7 @@ class MatchChange:
 class MatchTop:
     """A buyer's first offers with their scores, best first, as last looked at.
 
+    An empty offer id is a vacant place, which keeps the score of who stood there.
     ``digest_count`` new matches were told of in the digests of ``digest_day`` (an ISO date).
     """
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from announcing.tops import VACANT
 from core.entities import MATCH_EVENTS, Event, EventType, MatchStatus, MatchTop
 from graph.store import GraphStore
 from tests.e2e.killed_events import BUYERS, Run
@@ -133,5 +134,5 @@ def _untold(
     """Pairs in the tops now that were not there at first and of which nothing was told."""
     created = {(e.buyer_id, e.offer_id) for e in matches if e.type is EventType.MATCH_CREATED}
     known = {(key, offer) for key, top in first.items() for offer, _ in top.offers}
-    now = {(key, offer) for key, top in tops.items() for offer, _ in top.offers}
+    now = {(key, offer) for key, top in tops.items() for offer, _ in top.offers if offer != VACANT}
     return len(now - known - created)

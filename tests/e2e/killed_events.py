@@ -205,7 +205,8 @@ async def _write_on(
             run.looks += 1
         else:
             # Each writer has offers of its own: what it set last must be what is there.
-            mine = f"offer-{writer}{dice.randrange(20):03}"
+            new = f"offer-{writer}{dice.randrange(20):03}"
+            mine = new if chance < 0.75 else dice.choice(OFFERS[writer::WRITERS])
             amount = f"{dice.randrange(5, 50)}.00"
             stock = dice.choice([0, 5, 5, 50])
             await _send(caller, OFFER, _own_offer(mine, amount, stock, dice), dice)
