@@ -136,12 +136,12 @@ def test_a_standing_pair_is_told_of_when_its_score_or_its_terms_change() -> None
     book.see((("x", 0.5),))
     assert book.see((("x", 0.549),)) == []
     assert book.see((("x", 0.551),)) == [(UPDATED, "x")]
-    assert book.told[-1].reason is MatchReason.SCORE_MOVED
-    assert book.told[-1].previous_score == 0.5
+    moved = book.told[-1]
+    assert (moved.reason, moved.previous_score) == (MatchReason.SCORE_MOVED, 0.5)
     book.terms["x"] = "dearer"
     assert book.see((("x", 0.551),)) == [(UPDATED, "x")]
-    assert book.told[-1].reason is MatchReason.TERMS_CHANGED
-    assert book.told[-1].previous_score is None
+    dearer = book.told[-1]
+    assert (dearer.reason, dearer.previous_score) == (MatchReason.TERMS_CHANGED, None)
     assert book.see((("x", 0.551),)) == []
 
 
