@@ -29,6 +29,9 @@ class Deployment:
         folder: of their homes and logs.
         graph: the OFFERPATH_GRAPH_* variables.
         servers: how many; one on the embedded engine.
+
+    Attributes:
+        ready: the numbers of those that were seen to answer since they were started.
     """
 
     def __init__(self, folder: Path, graph: Mapping[str, str], servers: int) -> None:
@@ -38,6 +41,7 @@ class Deployment:
         self.urls = [f"http://127.0.0.1:{port}/graphql" for port in ports]
         self._ports = ports
         self._processes: dict[int, Process] = {}
+        self.ready: set[int] = set()
         self.subscriber: Process | None = None
         self.notes = folder / "told.jsonl"
 
@@ -61,6 +65,7 @@ class Deployment:
                 assert process.returncode is None, f"server {number} ended: {self.log(number)}"
                 try:
                     if (await client.get(url)).status_code == 200:
+                        self.ready.add(number)
                         return
                 except httpx.HTTPError:
                     pass
@@ -78,6 +83,7 @@ class Deployment:
         """SIGKILL, wherever it is."""
         process = self._processes[number]
         assert process.returncode is None, f"server {number} had ended: {self.log(number)}"
+        self.ready.discard(number)
         process.kill()
         await process.wait()
 

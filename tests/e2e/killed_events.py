@@ -149,7 +149,8 @@ async def _kill_one(
     led = leader is not None and await leader() == deployment.pid(number)
     await deployment.kill(number)
     run.server_kills += 1
-    if leader is not None and led and servers > 1:
+    # One that is still starting takes over when it has started, which tells nothing.
+    if leader is not None and led and deployment.ready:
         run.takeovers.append(await _taken_over(leader, deployment.pid(number)))
     await deployment.start(number)
     # Now and then the next kill meets it while it starts.
