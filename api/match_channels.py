@@ -55,6 +55,7 @@ class Channel:
         self._filter = opening.stream.filter
         self._principal = opening.principal
         self._position = 0
+        self._complaint = ""
         self._followers: dict[Follower, None] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -81,28 +82,35 @@ class Channel:
                 self._task.cancel()
 
     async def read(self, follower: Follower, limit: int) -> tuple[list[Message], int]:
-        """The next messages for a follower, and how far that brings it."""
-        return await self._read(follower.position, limit)
+        """The next messages for a follower, and how far that brings it.
+
+        Raises:
+            CursorExpiredError: when events behind it are no longer kept.
+        """
+        try:
+            return await self._read(follower.position, limit)
+        except CursorExpiredError:
+            raise
+        except Exception as error:  # a graph that is away for a while: go on when it is back
+            self._complain(error)
+            await asyncio.sleep(RETRY_SECONDS)
+            return [], follower.position
 
     def _runs(self) -> bool:
         task = self._task
         return task is not None and not task.done() and not task.cancelling()
 
     async def _run(self) -> None:
-        complaint = ""
         while True:
             try:
                 await self._feed.wait_beyond(self._position)
                 messages, reached = await self._read(self._position, LIVE_PAGE)
-                complaint = ""
             except CursorExpiredError:
                 for follower in self._followers:
                     follower.part(self._position)
                 return
-            except Exception as error:  # a graph that is away for a while: go on when it is back
-                if complaint != str(error):
-                    logger.warning("Match events could not be told: %s", error)
-                complaint = str(error)
+            except Exception as error:  # as in read()
+                self._complain(error)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             if messages:
@@ -130,12 +138,19 @@ class Channel:
                 follower.position = messages[-1].seq
                 follower.silent_since = now
 
+    def _complain(self, error: Exception) -> None:
+        if self._complaint != str(error):
+            logger.warning("Match events could not be told: %s", error, exc_info=error)
+        self._complaint = str(error)
+
     async def _read(self, after: int, limit: int) -> tuple[list[Message], int]:
         end = max(after, self._feed.position)
         events = await self._feed.read(after, limit)
         if events:
             end = events[-1].seq if len(events) == limit else max(end, events[-1].seq)
-        return await self.selection.tell([one for one in events if self._tells(one)]), end
+        messages = await self.selection.tell([one for one in events if self._tells(one)])
+        self._complaint = ""
+        return messages, end
 
     def _tells(self, event: Event) -> bool:
         return self._filter.passes(event) and may_receive(self._principal, event)

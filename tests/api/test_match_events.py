@@ -474,6 +474,31 @@ def many_names() -> list[str]:
     return [f"n{number}: offerId" for number in range(4)]
 
 
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_graph_that_is_away_costs_nothing_but_time(
+    served: Serving, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """Whether it is away for those who are live, or for one who comes with an older cursor."""
+    buyer, failed = someone(), asyncio.Event()
+    tell_ = api.selections.Selection.tell
+
+    async def away(self: Any, events: Any) -> Any:
+        if not events or failed.is_set():
+            return await tell_(self, events)
+        asyncio.get_running_loop().call_later(0.2, failed.set)
+        raise ConnectionError("the graph is away")
+
+    monkeypatch.setattr(api.match_channels, "RETRY_SECONDS", 0.05)
+    last = await write(served, match(buyer, OFFER)) if late else 0
+    after = served.services.cursors.event_cursor(last - 1) if late else None
+    monkeypatch.setattr(api.selections.Selection, "tell", away)
+    async with following(served, filter={"buyers": [buyer]}, after=after) as client:
+        if not late:
+            last = await write(served, match(buyer, OFFER))
+        assert (await event(client))["seq"] == last
+    assert failed.is_set()
+
+
 async def test_who_never_reads_is_given_up(
     served: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -484,7 +509,9 @@ async def test_who_never_reads_is_given_up(
         for _ in range(30):
             await write(served, *(match(buyer, "x" * 2_000) for _ in range(200)))
         for _ in range(200):
-            if not any(one.position for one in served.server.app.state.channels._followers):
+            if not any(
+                buyer in key.variables for key in served.server.app.state.channels._channels
+            ):
                 break
             await asyncio.sleep(0.05)
         client.connection.transport.resume_reading()
