@@ -102,7 +102,7 @@ def test_every_entity_is_created_changed_and_deleted(
     assert created[field]["externalId"] == key
     changed = mutate(served, name, {"externalId": key, more: "two"}, shown)
     assert (changed["status"], changed[field][more]) == ("UPDATED", "two")
-    assert changed["seq"] == created["seq"] + 1
+    assert changed["seq"] > created["seq"]
     gone = delete(served, f"delete{entity}", created[field]["id"])
     assert (gone["status"], gone["deletedExternalId"]) == ("DELETED", key)
     found = served.data(f'{{ {field}(by: {{externalId: "{key}"}}) {{ id }} }}')
