@@ -110,9 +110,12 @@ def _edge_kind(relationship: PathElement | None, before: str, after: PathKind) -
 
 
 def _add_node(graph: nx.MultiDiGraph, anchor: str, element: PathElement, column: Column) -> str:
-    """Add what is not there yet, and return its key; a match stays one, whatever else it is."""
+    """Add what is not there yet, and return its key.
+
+    An offer that is both evidence and a match (one that was viewed) stands in both columns.
+    """
     name = element.id or (anchor if element.kind is PathKind.BUYERS else element.label)
-    key = f"{element.kind.value}:{name}"
+    key = f"{'EVIDENCE' if column is Column.EVIDENCE else element.kind.value}:{name}"
     if key not in graph:
         graph.add_node(
             key,

@@ -84,7 +84,7 @@ def test_the_page_draws_every_node(
         picture = Image.open(io.BytesIO(page.locator(".bk-Figure").screenshot()))
     assert (refused, failures) == ([], [])
     assert len(set(keys)) == len(keys) == answer["nodes"]
-    offers = [key for key in keys if key.startswith("OFFER:")]
+    offers = [key for key in keys if key.startswith(("OFFER:", "EVIDENCE:"))]
     amber = np.all(np.array(picture.convert("RGB")) == AMBER, axis=2)
     spots, _ = ndimage.label(amber)
     # A node has some 500 points, the one in the legend fewer.

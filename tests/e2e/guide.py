@@ -27,7 +27,7 @@ from tests.servers.neo4j import ROOT, Neo4jServer, running_neo4j
 GUIDE = ROOT / "docs" / "analysts.md"
 FOLDER = ROOT / "docs" / "analysts"
 _QUESTION = re.compile(r"^### \d+\. (.+?)\n.*?```cypher\n(.*?)\n```", re.MULTILINE | re.DOTALL)
-SPEC = MarketplaceSpec(buyers=200, offers=150, vendors=8, purchases=6_000, interactions=6_000)
+SPEC = MarketplaceSpec(buyers=150, offers=120, vendors=8, purchases=4_000, interactions=2_500)
 
 
 @dataclass(frozen=True)

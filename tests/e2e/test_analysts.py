@@ -24,6 +24,8 @@ from tests.e2e.guide import (
     questions,
 )
 
+# Starting and filling the server counts for the first test that asks for it.
+pytestmark = pytest.mark.timeout(900)
 BY_PLACE = dict(enumerate(questions(), start=1))
 
 

@@ -164,7 +164,7 @@ def test_two_dealings_with_one_offer_are_two_lines(service: MatchingService) -> 
     )  # fmt: skip
     match = ExplainedMatch(RankedItem(target, 0.5, 1), reasons)
     graph = neighbourhood(state, "b", [match])
-    first = graph["BUYER:b"][f"OFFER:{source}"]
+    first = graph["BUYER:b"][f"EVIDENCE:{source}"]
     assert {kind: data["reasons"] for kind, data in first.items()} == {
         "PURCHASED": ["1. PURCHASED"], "VIEWED": ["1. VIEWED"],
     }  # fmt: skip
