@@ -13,9 +13,8 @@ from core.progress import Progress
 from core.snapshot import GraphSnapshot
 from evaluation.rankings import purchase_matrix
 from evaluation.views import View, rank_blocks
-from gnn.split import split_snapshot
-from gnn.train import FEWEST_TESTERS, TrainSettings
-from gnn.validation import given_split, testers_of
+from gnn.train import FEWEST_TESTERS, TrainSettings, split_to_choose_by
+from gnn.validation import testers_of
 from gnn.walk_tuning import bought_rows, rows_of
 from scoring.baselines import BlockScorer, Csr, ItemKnn, Popularity, Rp3Beta
 from scoring.corpus_building import build_corpus
@@ -103,13 +102,9 @@ def slice_of(
     snapshot: GraphSnapshot, settings: TrainSettings, validation: pl.DataFrame | None
 ) -> Slice:
     """The slice and the testers that ``gnn.train.train`` chooses by with the same arguments."""
-    share, seed = settings.validation_share, settings.seed
-    if validation is None:
-        split = split_snapshot(snapshot, share, seed, first_purchases=True)
-    else:
-        split = given_split(snapshot, validation)
+    split = split_to_choose_by(snapshot, settings, validation)
     corpus = build_corpus(split.known)
-    testers = testers_of(split, corpus, seed)
+    testers = testers_of(split, corpus, settings.seed)
     return Slice(
         purchase_matrix(corpus),
         testers,

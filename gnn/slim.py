@@ -1,10 +1,11 @@
 """Learned links between offers: each offer predicted from its nearest others by ridge regression.
 
 For every offer i the weights of the offers j that the walk links to it most strongly minimise
-``|x_i - sum over j of x_j w_ji|^2 + ridge * sum over j of sqrt(d_j) w_ji^2`` over the buyers'
-distinct purchases, d_j being j's buyers. Sources: SLIM with neighbours chosen beforehand (Ning and
-Karypis, 2011, doi:10.1109/ICDM.2011.134), in closed form as EASE (Steck, 2019,
-arXiv:1905.03375), which solves for all offers at once and so needs the square of their number.
+``|x_i - sum over j of x_j w_ji|^2 + ridge * sum over j of sqrt(|x_j|^2) w_ji^2`` over the buyers,
+x_vj being how much buyer v's dealings with j say (1 for a purchase, see scoring.walk.Dealings).
+Sources: SLIM with neighbours chosen beforehand (Ning and Karypis, 2011,
+doi:10.1109/ICDM.2011.134), in closed form as EASE (Steck, 2019, arXiv:1905.03375), which solves
+for all offers at once and so needs the square of their number.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from core.progress import Progress
-from scoring.ragged import Ragged, ragged_from_pairs, transposed
+from scoring.ragged import Ragged, ragged_from_pairs, weighted_rows
 from scoring.rows import OfferRows, columns_of
+from scoring.walk import Dealings
 
 Floats = NDArray[np.float64]
 # Up to here all co-occurrences fit into one square table (256 MB of float32).
@@ -42,19 +44,19 @@ class SlimProblem:
 
     def __init__(
         self,
-        buyer: NDArray[np.int64],
-        offer: NDArray[np.int64],
+        dealings: Dealings,
         shape: tuple[int, int],
         walk: OfferRows,
         neighbours: int,
     ) -> None:
-        """Distinct pairs (n,) of a (buyers, offers) graph, and its walk rows."""
+        """Dealings of a (buyers, offers) graph, and its walk rows."""
+        buyer, offer, weight = dealings
         self.sources = _strongest_sources(columns_of(walk), neighbours)
-        self.by_buyer = ragged_from_pairs(buyer, offer, shape[0])
-        self.by_offer = transposed(self.by_buyer, shape[1])
+        self.by_buyer, self.says = weighted_rows(buyer, offer, weight, shape[0])
+        self.by_offer, self.heard = weighted_rows(offer, buyer, weight, shape[1])
         self.together: NDArray[np.float32] | None = None
         if shape[1] <= DENSE_OFFERS:
-            bought = sp.csr_array((np.ones(len(buyer), np.float32), (buyer, offer)), shape=shape)
+            bought = sp.csr_array((weight.astype(np.float32), (buyer, offer)), shape=shape)
             self.together = np.asarray((bought.T @ bought).todense(), dtype=np.float32)
 
     def solve(
@@ -69,8 +71,9 @@ class SlimProblem:
             stop = min(start + CHUNK, offers)
             if self.together is None:
                 _solve_sparse(
-                    self.sources, self.by_buyer, self.by_offer, ridge, start, stop, weights
-                )
+                    self.sources, self.by_buyer, self.says, self.by_offer, self.heard,
+                    ridge, start, stop, weights,
+                )  # fmt: skip
             else:
                 _solve_dense(self.sources, self.together, ridge, start, stop, weights)
             return stop - start
@@ -130,7 +133,9 @@ def _solve_dense(
 def _solve_sparse(
     sources: Ragged,
     by_buyer: Ragged,
+    says: Floats,
     by_offer: Ragged,
+    heard: Floats,
     ridge: float,
     start: int,
     stop: int,
@@ -153,9 +158,9 @@ def _solve_sparse(
                 for to in range(by_buyer.ptr[v], by_buyer.ptr[v + 1]):
                     m = number[by_buyer.values[to]]
                     if m >= 0:
-                        row[m] += 1.0
+                        row[m] += heard[at] * says[to]
                     elif m == -2:
-                        own[k] += 1.0
+                        own[k] += heard[at] * says[to]
         for k in range(len(near)):
             number[near[k]] = -1
         number[i] = -1

@@ -1,4 +1,4 @@
-"""What is known and what is to be predicted: a cut in time, or a random one without times."""
+"""What is known and what is to be predicted: a cut in time or, without times, a group of each."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.entities import EvidenceKind
 from core.snapshot import GraphSnapshot
+from gnn.grouping import lateness
 from scoring.ragged import Ragged, ragged_from_pairs
 
 # Fewer distinct moments than this are no times: a matrix of interactions has one for all.
@@ -24,7 +25,7 @@ class Split:
 
     ``known`` has all nodes of the whole snapshot, so that row numbers agree. ``fresh`` row b lists
     the offers that buyer b took for the first time after the cut, ``repeated`` those taken again.
-    ``cut`` is None for a random split.
+    ``cut`` is None where there are no times.
     """
 
     known: GraphSnapshot
@@ -48,12 +49,18 @@ class Split:
 
 
 def split_snapshot(
-    snapshot: GraphSnapshot, share: float, seed: int, *, first_purchases: bool = False
+    snapshot: GraphSnapshot,
+    share: float,
+    seed: int,
+    *,
+    first_purchases: bool = False,
+    timeless_share: float | None = None,
 ) -> Split:
     """Hold out the last ``share`` of the purchases, or of what buyers bought for the first time.
 
-    Without purchases the interactions (but dismissals) stand for them. Without usable times a
-    ``share`` of each buyer's offers is drawn at random.
+    Without purchases the interactions (but dismissals) stand for them. Without usable times it is
+    a share of each buyer's offers (``timeless_share``, else ``share``), those that count as latest
+    (see gnn.grouping).
     """
     table = "purchases" if len(snapshot.purchases) else "interactions"
     taken = snapshot.table(table)
@@ -62,7 +69,7 @@ def split_snapshot(
     moments = taken.group_by(PAIR).agg(pl.col("at").min()) if first_purchases else taken
     cut = _cut(moments["at"], share)
     if cut is None:
-        return _random_split(snapshot, taken, share, seed)
+        return _grouped_split(snapshot, taken, timeless_share or share, seed)
     known = replace(
         snapshot,
         taken_at=cut,
@@ -91,12 +98,14 @@ def _cut(moments: pl.Series, share: float) -> datetime | None:
     return cut if usable else None
 
 
-def _random_split(snapshot: GraphSnapshot, taken: pl.DataFrame, share: float, seed: int) -> Split:
+def _grouped_split(snapshot: GraphSnapshot, taken: pl.DataFrame, share: float, seed: int) -> Split:
     pairs = taken.select(PAIR).unique().sort(PAIR)
-    draw = pl.Series("draw", np.random.default_rng(seed).random(len(pairs)))
-    place = pl.col("draw").rank("ordinal").over("buyer_id")
+    codes = [pairs[name].rank("dense").to_numpy().astype(np.int64) - 1 for name in PAIR]
+    shape = tuple(int(code.max(initial=-1)) + 1 for code in codes)
+    late = lateness(codes[0], codes[1], (shape[0], shape[1]), seed)
+    place = pl.col("late").rank("ordinal", descending=True).over("buyer_id")
     hidden = (
-        pairs.with_columns(draw)
+        pairs.with_columns(pl.Series("late", late))
         .filter(place <= (pl.len().over("buyer_id") * share).round())
         .select(PAIR)
     )

@@ -22,7 +22,7 @@ from gnn.fitting import Fitted, Schedule, fit
 from gnn.graph import build_graph
 from gnn.provenance import fingerprint_of, versions
 from gnn.recipe import RECIPES, Recipe
-from gnn.split import split_snapshot
+from gnn.split import Split, split_snapshot
 from gnn.validation import Choice, Validation, given_split, testers_of
 from gnn.walk_tuning import slim_problem
 from scoring.artifact import SLIM_ARRAYS, Model, publish_model
@@ -43,9 +43,9 @@ Curve = tuple[tuple[int, float, float], ...]
 class TrainSettings:
     """Settings of one training.
 
-    ``epochs`` is the most; ``validation_share`` of the first purchases are held out. ``recipe``
-    holds the rest, its ``dimension`` giving way to the one here. ``device`` is one of
-    gnn.devices.DEVICES.
+    ``epochs`` is the most; the last ``validation_share`` of the first purchases are held out,
+    without times ``timeless_share`` of each buyer's. ``recipe`` holds the rest, its ``dimension``
+    giving way to the one here. ``device`` is one of gnn.devices.DEVICES.
     """
 
     seed: int = 0
@@ -53,6 +53,7 @@ class TrainSettings:
     epochs: int = 20
     threads: int = 2
     validation_share: float = 0.1
+    timeless_share: float = 0.2
     recipe: Recipe | None = None
     patience: int = 4
     device: str = "auto"
@@ -135,6 +136,25 @@ def train(
     return TrainedModel(model, curve, chosen.validation, chosen.served, choice)
 
 
+def split_to_choose_by(
+    snapshot: GraphSnapshot, settings: TrainSettings, validation: pl.DataFrame | None = None
+) -> Split:
+    """What a training of these settings holds out to choose by, or the given pairs.
+
+    Raises:
+        InputError: when a given pair is no purchase.
+    """
+    if validation is not None:
+        return given_split(snapshot, validation)
+    return split_snapshot(
+        snapshot,
+        settings.validation_share,
+        settings.seed,
+        first_purchases=True,
+        timeless_share=settings.timeless_share,
+    )
+
+
 def publish(root: Path, trained: TrainedModel) -> Path:
     """Publish under ``root``, atomically: readers see the old model or this one."""
     return publish_model(root, trained.model)
@@ -157,11 +177,7 @@ def _choose(
     snapshot: GraphSnapshot, session: _Session, label: str, validation: pl.DataFrame | None
 ) -> tuple[Chosen, Choice | None, Curve]:
     settings = session.settings
-    if validation is None:
-        share, seed = settings.validation_share, settings.seed
-        split = split_snapshot(snapshot, share, seed, first_purchases=True)
-    else:
-        split = given_split(snapshot, validation)
+    split = split_to_choose_by(snapshot, settings, validation)
     corpus = build_corpus(split.known)
     testers = testers_of(split, corpus, settings.seed)
     if len(testers) < FEWEST_TESTERS:

@@ -16,15 +16,16 @@ from scoring.metrics import measure_top, rank_top
 from scoring.ragged import Ragged, ragged_from_pairs
 from scoring.rows import OfferRows
 from scoring.states import WEIGHT_OF_KIND
-from scoring.walk import WalkSettings, purchased_pairs, walk_rows
+from scoring.walk import WalkSettings, dealings_of, purchased_pairs, walk_rows
 
 # Tried in turn, each with the best of those before it. ItemKNN's cosine (.5, 0, .5) and RP3beta
 # (beta, 1, 1) lie within.
 GRID: tuple[tuple[str, Sequence[float]], ...] = (
     ("offer_discount", (0.15, 0.3, 0.5, 0.8)),
-    ("buyer_discount", (0.0, 0.3, 0.6, 0.9, 1.2)),
+    ("buyer_discount", (0.0, 0.3, 0.6, 1.0, 1.3)),
     ("evidence_discount", (0.2, 0.4, 0.7, 1.0)),
-    ("offer_discount", (0.0, 0.2, 0.3, 0.4, 0.65)),
+    ("offer_discount", (0.0, 0.1, 0.2, 0.3, 0.4, 0.65)),
+    ("buyer_discount", (0.45, 0.8)),
 )
 RIDGES = (5.0, 20.0, 80.0)
 # Buyers that are asked: more take longer and tell little more of so few settings.
@@ -62,13 +63,13 @@ def tune_walk(
     ``fresh`` row b lists what buyer b (of all) took later. Ties keep the earlier setting.
     """
     judge = LinkJudge(corpus, buyers, fresh)
-    pairs = purchased_pairs(corpus.buyers)
+    dealings = dealings_of(corpus.buyers)
     shape = (len(corpus.buyers), len(corpus.offers))
     tried: dict[WalkSettings, float] = {}
 
     def figure(settings: WalkSettings) -> float:
         if settings not in tried:
-            tried[settings] = judge(walk_rows(*pairs, shape, settings))
+            tried[settings] = judge(walk_rows(dealings, shape, settings))
         return tried[settings]
 
     best = WalkSettings()
@@ -105,10 +106,10 @@ def tune_slim(
 
 def slim_problem(corpus: Corpus, walk: WalkSettings) -> SlimProblem:
     """The regressions of a corpus, over the offers that this walk finds near."""
-    pairs = purchased_pairs(corpus.buyers)
+    dealings = dealings_of(corpus.buyers)
     shape = (len(corpus.buyers), len(corpus.offers))
-    rows = walk_rows(*pairs, shape, walk)
-    return SlimProblem(*pairs, shape, rows, SlimSettings().neighbours)
+    rows = walk_rows(dealings, shape, walk)
+    return SlimProblem(dealings, shape, rows, SlimSettings().neighbours)
 
 
 def bought_rows(corpus: Corpus) -> Ragged:

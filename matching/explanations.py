@@ -36,7 +36,7 @@ def explain_offers(
     context.
     """
     reading = state.scorer.read(buyer, context)
-    pieces = effects_of_pieces(state.scorer, buyer, reading, offers, max(2 * first, 6))
+    pieces = effects_of_pieces(state.scorer, buyer, reading, offers, max(2 * first, 6), first)
     features = effects_of_features(state.scorer, buyer, reading, offers)
     teller = Teller(state, buyer_id, buyer, reading)
     answers: list[tuple[Explanation, ...]] = []

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scoring.again import NEVER, Fading, latest, trend_of
 from scoring.corpus import Corpus
 from scoring.rows import OfferRows, extended
-from scoring.walk import WalkSettings, purchased_pairs, walk_rows
+from scoring.walk import WalkSettings, dealings_of, purchased_pairs, walk_rows
 
 # How many buyer-offer pairs of the general mix are added to a country's or kind's own.
 PRIOR_PAIRS = 20.0
@@ -69,7 +69,7 @@ def constants_of(corpus: Corpus, walk: WalkSettings, fading: Fading = NEVER) -> 
     top = np.log1p(max(int(degree.max(initial=0)), 1))
     in_category = np.bincount(corpus.offers.closure.values, minlength=len(corpus.categories.ids))
     rarity = np.log((offers + 1.0) / (in_category + 1.0)) / np.log(offers + 2.0)
-    rows = walk_rows(buyer, offer, (len(corpus.buyers), offers), walk)
+    rows = walk_rows(dealings_of(corpus.buyers), (len(corpus.buyers), offers), walk)
     now = latest(corpus)
     return Constants(
         rows=rows,

@@ -51,12 +51,18 @@ class Effect:
 
 
 def effects_of_pieces(
-    scorer: Scorer, state: BuyerState, reading: Reading, offers: NDArray[np.int32], most: int
+    scorer: Scorer,
+    state: BuyerState,
+    reading: Reading,
+    offers: NDArray[np.int32],
+    most: int,
+    told: int | None = None,
 ) -> list[list[Effect]]:
     """For each offer (M,) the effects of the ``most`` likeliest pieces, strongest first.
 
     Candidates are the pieces with the largest share of the walk and of the cosine, and those of
-    the offer itself; each is then masked exactly.
+    the offer itself; each is then masked exactly. Only the ``told`` strongest of them are given
+    (None: all).
     """
     if len(state.offers) == 0 or len(offers) == 0:
         return [[] for _ in offers]
@@ -67,16 +73,17 @@ def effects_of_pieces(
         state.offers[pieces], state.weights[pieces], scorer.again_of_pieces(state)[pieces],
         offers[columns],
     )  # fmt: skip
-    found: list[list[Effect]] = [[] for _ in offers]
     scores, without = scorer.combine(phi), scorer.combine(masked)
-    carrier = carriers(phi[columns], masked, scorer.blend.combination)
     shares = 1.0 - without / scores[columns]
-    for n, (column, piece) in enumerate(zip(columns.tolist(), pieces.tolist(), strict=True)):
-        found[column].append(
-            Effect(Mask.PIECE, piece, float(without[n]), float(shares[n]), int(carrier[n]))
-        )
-    for effects in found:
-        effects.sort(key=lambda effect: (-effect.contribution, effect.row))
+    order = np.lexsort((pieces, -shares, columns))
+    place = np.arange(len(order)) - np.searchsorted(columns[order], columns[order])
+    kept = order if told is None else order[place < told]
+    # Which group carries a piece takes the network once more for each group.
+    carrier = carriers(phi[columns[kept]], masked[kept], scorer.blend.combination)
+    found: list[list[Effect]] = [[] for _ in offers]
+    for n, group in zip(kept.tolist(), carrier.tolist(), strict=True):
+        effect = Effect(Mask.PIECE, int(pieces[n]), float(without[n]), float(shares[n]), group)
+        found[columns[n]].append(effect)
     return found
 
 

@@ -25,6 +25,18 @@ def ragged_from_pairs(rows: NDArray[np.integer], values: NDArray[np.integer], co
     return Ragged(row_pointers(rows, count), values[order].astype(np.int32))
 
 
+def weighted_rows(
+    rows: NDArray[np.integer],
+    values: NDArray[np.integer],
+    weights: NDArray[np.float64],
+    count: int,
+) -> tuple[Ragged, NDArray[np.float64]]:
+    """As ragged_from_pairs, and the pairs' weights (n,) in the same order."""
+    order = np.lexsort((values, rows))
+    ragged = Ragged(row_pointers(rows, count), values[order].astype(np.int32))
+    return ragged, weights[order]
+
+
 def row_pointers(rows: NDArray[np.integer], count: int) -> NDArray[np.int64]:
     """Row numbers (n,) -> the (count + 1,) offsets of the rows once sorted by row."""
     ptr = np.zeros(count + 1, dtype=np.int64)

@@ -18,8 +18,8 @@ EVIDENCE_WEIGHTS: dict[EvidenceKind, float] = {
     EvidenceKind.PURCHASED: 1.0,
     EvidenceKind.ADDED_TO_CART: 0.6,
     EvidenceKind.INQUIRED_ABOUT: 0.6,
-    EvidenceKind.CLICKED: 0.3,
-    EvidenceKind.VIEWED: 0.2,
+    EvidenceKind.CLICKED: 0.4,
+    EvidenceKind.VIEWED: 0.3,
     EvidenceKind.DISMISSED: 0.0,
 }
 WEIGHT_OF_KIND: NDArray[np.float64] = np.array([EVIDENCE_WEIGHTS[kind] for kind in KINDS])

@@ -1,23 +1,26 @@
 """Walk rows: which offers are bought by the buyers of an offer.
 
 Three hops buyer -> offer <- buyer -> offer with degree discounts, cut to the strongest
-neighbours of each offer: ``W[j, i] = d_j^-c * d_i^-a * sum over v that bought both of d_v^-b``.
-A buyer's walk score of i is then the sum of W[j, i] over what it has bought, so every piece of
-evidence has a share of its own. With a = b = c = 0 this counts common buyers.
+neighbours of each offer: ``W[j, i] = d_j^-c * d_i^-a * sum over v of x_vj * x_vi * d_v^-b``, x
+being how much a dealing says (1 for a purchase, less for a view) and d its sums. A buyer's walk
+score of i is then the sum of W[j, i] over what it has dealt with, so every piece of evidence has a
+share of its own. With a = b = c = 0 and purchases alone this counts common buyers.
 Source: RP3beta (Paudel et al., 2017, doi:10.1145/2955101), with a discount at each hop.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from scoring.corpus import PURCHASED, BuyerColumns
-from scoring.ragged import Ragged, ragged_from_pairs, transposed
+from scoring.ragged import Ragged, weighted_rows
 from scoring.rows import OfferRows
+from scoring.states import WEIGHT_OF_KIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +43,39 @@ def purchased_pairs(buyers: BuyerColumns) -> tuple[NDArray[np.int64], NDArray[np
     return pairs[0], pairs[1]
 
 
-def walk_rows(
-    buyer: NDArray[np.int64],
-    offer: NDArray[np.int64],
-    shape: tuple[int, int],
-    settings: WalkSettings,
-) -> OfferRows:
-    """Distinct pairs (n,) of a (buyers, offers) graph -> its walk rows.
+class Dealings(NamedTuple):
+    """Distinct (buyer row, offer row) pairs (n,), sorted, and how much each says (n,) in (0, 1]."""
 
-    Time is the sum over buyers of their squared degree.
+    buyer: NDArray[np.int64]
+    offer: NDArray[np.int64]
+    weight: NDArray[np.float64]
+
+
+def dealings_of(buyers: BuyerColumns) -> Dealings:
+    """What links offers: purchases, and by a share of one whatever else shows interest."""
+    rows = np.repeat(np.arange(len(buyers)), np.diff(buyers.ptr))
+    pairs = np.stack([rows, buyers.offer.astype(np.int64)])
+    distinct, number = np.unique(pairs, axis=1, return_inverse=True)
+    says = np.bincount(number, WEIGHT_OF_KIND[buyers.evidence_kind], distinct.shape[1])
+    kept = says > 0.0
+    return Dealings(distinct[0][kept], distinct[1][kept], np.minimum(says[kept], 1.0))
+
+
+def walk_rows(dealings: Dealings, shape: tuple[int, int], settings: WalkSettings) -> OfferRows:
+    """Dealings of a (buyers, offers) graph -> its walk rows.
+
+    Time is the sum over buyers of their squared number of offers.
     """
-    by_buyer = ragged_from_pairs(buyer, offer, shape[0])
-    by_offer = transposed(by_buyer, shape[1])
-    offer_degree = np.maximum(np.diff(by_offer.ptr), 1).astype(np.float64)
-    buyer_degree = np.maximum(np.diff(by_buyer.ptr), 1).astype(np.float64)
+    by_buyer, says = weighted_rows(dealings.buyer, dealings.offer, dealings.weight, shape[0])
+    by_offer, heard = weighted_rows(dealings.offer, dealings.buyer, dealings.weight, shape[1])
+    buyer_degree = np.bincount(dealings.buyer, dealings.weight, shape[0]).clip(1.0)
+    offer_degree = np.bincount(dealings.offer, dealings.weight, shape[1]).clip(1.0)
     return OfferRows(
         *_strongest(
             by_buyer,
+            says,
             by_offer,
+            heard,
             buyer_degree**-settings.buyer_discount,
             offer_degree**-settings.offer_discount,
             offer_degree**-settings.evidence_discount,
@@ -98,7 +116,9 @@ def _largest(value: NDArray[np.float64], keep: int) -> NDArray[np.int64]:
 @njit(cache=True, nogil=True)
 def _strongest(
     by_buyer: Ragged,
+    says: NDArray[np.float64],
     by_offer: Ragged,
+    heard: NDArray[np.float64],
     buyer_weight: NDArray[np.float64],
     offer_weight: NDArray[np.float64],
     evidence_weight: NDArray[np.float64],
@@ -114,6 +134,7 @@ def _strongest(
         found = 0
         for at in range(by_offer.ptr[j], by_offer.ptr[j + 1]):
             v = by_offer.values[at]
+            share = buyer_weight[v] * heard[at]
             for to in range(by_buyer.ptr[v], by_buyer.ptr[v + 1]):
                 i = by_buyer.values[to]
                 if i == j:
@@ -121,7 +142,7 @@ def _strongest(
                 if total[i] == 0.0:
                     touched[found] = i
                     found += 1
-                total[i] += buyer_weight[v]
+                total[i] += share * says[to]
         kept = _risen(total, touched[:found])
         value = np.empty(found, dtype=np.float64)
         for k in range(found):

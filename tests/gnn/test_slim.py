@@ -9,17 +9,19 @@ from numpy.typing import NDArray
 from core.progress import SILENT
 from gnn import slim
 from scoring.rows import OfferRows, weights_between
-from scoring.walk import WalkSettings, walk_rows
+from scoring.walk import Dealings, WalkSettings, walk_rows
 
 BUYERS, OFFERS, RIDGE = 60, 25, 3.0
 
 
 def learned(neighbours: int, threads: int = 1) -> tuple[NDArray[np.float64], OfferRows]:
-    bought = np.random.default_rng(4).random((BUYERS, OFFERS)) < 0.5
-    buyer, offer = np.nonzero(bought)
-    walk = walk_rows(buyer, offer, bought.shape, WalkSettings())
-    problem = slim.SlimProblem(buyer, offer, bought.shape, walk, neighbours)
-    return bought.astype(float), problem.solve(RIDGE, threads, SILENT)
+    """What buyers' dealings say (bought, looked at, or nothing), and the links learned of it."""
+    says = np.random.default_rng(4).choice([0.0, 0.3, 1.0], (BUYERS, OFFERS), p=[0.4, 0.2, 0.4])
+    buyer, offer = np.nonzero(says)
+    dealings = Dealings(buyer, offer, says[buyer, offer])
+    walk = walk_rows(dealings, says.shape, WalkSettings())
+    problem = slim.SlimProblem(dealings, says.shape, walk, neighbours)
+    return says, problem.solve(RIDGE, threads, SILENT)
 
 
 @pytest.mark.parametrize("most", [slim.DENSE_OFFERS, 0])

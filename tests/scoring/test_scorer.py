@@ -10,9 +10,10 @@ import pytest
 from scoring import tower as tower_module
 from scoring.corpus_building import build_corpus
 from scoring.effects import Mask, effects_of_features, effects_of_pieces
+from scoring.rows import weights_between
 from scoring.scorer import Scorer, build_scorer
-from scoring.states import state_of
-from scoring.walk import WalkSettings, purchased_pairs, walk_rows
+from scoring.states import WEIGHT_OF_KIND, state_of
+from scoring.walk import Dealings, WalkSettings, dealings_of, purchased_pairs, walk_rows
 from tests.scoring.snapshots import random_model, random_snapshot
 
 
@@ -56,7 +57,10 @@ def test_a_piece_contributes_what_its_absence_takes(scorer: Scorer) -> None:
         state = state_of(scorer.corpus, buyer)
         reading = scorer.read(state)
         scores = scorer.score_offers(state)
-        for offer, effects in enumerate(effects_of_pieces(scorer, state, reading, offers, 4)):
+        found = effects_of_pieces(scorer, state, reading, offers, 4)
+        strongest = effects_of_pieces(scorer, state, scorer.read(state), offers, 4, told=2)
+        assert strongest == [effects[:2] for effects in found]
+        for offer, effects in enumerate(found):
             for effect in effects:
                 without = scorer.score_offers(state.without_piece(effect.row))[offer]
                 assert effect.score_without == pytest.approx(without, rel=1e-9)
@@ -91,7 +95,8 @@ def test_a_walk_row_counts_common_buyers() -> None:
     snapshot = random_snapshot()
     corpus = build_corpus(snapshot)
     buyer, offer = purchased_pairs(corpus.buyers)
-    rows = walk_rows(buyer, offer, (len(corpus.buyers), len(corpus.offers)),
+    rows = walk_rows(Dealings(buyer, offer, np.ones(len(buyer))),
+                     (len(corpus.buyers), len(corpus.offers)),
                      WalkSettings(0.0, 0.0, 0.0, 1000))  # fmt: skip
     bought: dict[int, set[int]] = {}
     for b, o in zip(buyer.tolist(), offer.tolist(), strict=True):
@@ -107,12 +112,29 @@ def test_a_walk_row_counts_common_buyers() -> None:
         assert found == expected
 
 
+def test_a_look_links_offers_by_a_share_of_a_purchase() -> None:
+    corpus = build_corpus(random_snapshot())
+    says = np.zeros((len(corpus.buyers), len(corpus.offers)))
+    b = corpus.buyers
+    owner = np.repeat(np.arange(len(b)), np.diff(b.ptr))
+    np.add.at(says, (owner, b.offer), WEIGHT_OF_KIND[b.evidence_kind])
+    says = says.clip(0.0, 1.0)
+    assert len(np.unique(says)) > 3
+    rows = walk_rows(dealings_of(b), says.shape, WalkSettings(0.5, 0.5, 0.5, 1000))
+    buyers, offers = (np.maximum(says.sum(axis=k), 1.0) ** -0.5 for k in (1, 0))
+    every = np.arange(len(corpus.offers), dtype=np.int32)
+    expected = offers[:, None] * (says.T @ (buyers[:, None] * says)) * offers
+    np.fill_diagonal(expected, 0.0)
+    assert np.allclose(weights_between(rows, every, every), expected, atol=1e-6)
+
+
 def test_walk_rows_keep_the_strongest_and_of_equals_the_first() -> None:
     corpus = build_corpus(random_snapshot())
     buyer, offer = purchased_pairs(corpus.buyers)
+    purchases = Dealings(buyer, offer, np.ones(len(buyer)))
     shape = (len(corpus.buyers), len(corpus.offers))
-    whole = walk_rows(buyer, offer, shape, WalkSettings(0.0, 0.0, 0.0, 1000))
-    cut = walk_rows(buyer, offer, shape, WalkSettings(0.0, 0.0, 0.0, 5))
+    whole = walk_rows(purchases, shape, WalkSettings(0.0, 0.0, 0.0, 1000))
+    cut = walk_rows(purchases, shape, WalkSettings(0.0, 0.0, 0.0, 5))
     ties = 0
     for j in range(len(corpus.offers)):
         near = slice(whole.ptr[j], whole.ptr[j + 1])
