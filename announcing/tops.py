@@ -52,9 +52,17 @@ def merged(
         The new top. A place that falls free stays vacant: what would follow is not known.
     """
     floor = floor_of(places, size, threshold)
+    full = len(places) >= size
+    # Offers that nobody looked at may score just as the last place does, behind it by their ids.
+    last = places[-1] if full and places[-1][1] == floor else None
     kept = [place for place in places if place[0] not in gone and place[0] not in scores]
-    kept += [(key, score) for key, score in scores.items() if score >= floor and key not in gone]
-    if len(places) >= size:
+    kept += [
+        (key, score)
+        for key, score in scores.items()
+        if key not in gone
+        and (score > floor or (score == floor and (last is None or key <= last[0])))
+    ]
+    if full:
         kept += [(VACANT, floor)] * (size - len(kept))
     return tuple(in_order(kept)[:size])
 

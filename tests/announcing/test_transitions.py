@@ -270,15 +270,20 @@ def test_an_offer_that_falls_below_the_last_place_leaves_it() -> None:
     )
 
 
-@given(
-    st.dictionaries(KEYS, SCORES, min_size=3, max_size=8),
-    st.dictionaries(KEYS, SCORES, max_size=4),
-    st.sets(KEYS, max_size=2),
-)
+# Few scores, so that many are equal.
+TIED = st.sampled_from([0.25, 0.5, 0.75])
+
+
+@pytest.mark.parametrize("scores", [SCORES, TIED])
+@given(st.data())
+@settings(max_examples=300, deadline=None)
 def test_merging_is_ranking_as_far_as_it_knows(
-    ranked: dict[str, float], changed: dict[str, float], gone: set[str]
+    scores: st.SearchStrategy[float], data: st.DataObject
 ) -> None:
     """What merging says is in the top is in the true one; what it misses is below the floor."""
+    ranked = data.draw(st.dictionaries(KEYS, scores, min_size=3, max_size=8))
+    changed = data.draw(st.dictionaries(KEYS, scores, max_size=4))
+    gone = data.draw(st.sets(KEYS, max_size=2))
     before = tuple(in_order(ranked.items()))
     top = before[:3]
     changed = {key: score for key, score in changed.items() if key not in gone}

@@ -97,17 +97,16 @@ def filled_graph(home: Path) -> Iterator[AnalystsGraph]:
     folder = home / "data"
     generate(SPEC, folder, progress=SILENT)
     (home / "neo4j").mkdir()
-    with (
-        running_neo4j(home / "neo4j", neo4j_settings()) as server,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setenv("OFFERPATH_GRAPH_URI", server.uri)
-        patch.setenv("OFFERPATH_GRAPH_PASSWORD", server.password)
-        assert run(["--home", str(home), "import", str(folder)]) == 0
+    with running_neo4j(home / "neo4j", neo4j_settings()) as server:
         purchases = pl.read_parquet(folder / "purchases.parquet").sort("id")
         gone = purchases.gather_every(9)["id"].to_list()
-        asyncio.run(_cancel(server, gone))
-        assert run(["--home", str(home), "graph", "publish-matches"]) == 0
+        # Other tests run while this graph is kept: they must not find it in their environment.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("OFFERPATH_GRAPH_URI", server.uri)
+            patch.setenv("OFFERPATH_GRAPH_PASSWORD", server.password)
+            assert run(["--home", str(home), "import", str(folder)]) == 0
+            asyncio.run(_cancel(server, gone))
+            assert run(["--home", str(home), "graph", "publish-matches"]) == 0
         yield AnalystsGraph(server, folder, purchases.filter(~pl.col("id").is_in(gone)))
 
 
