@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from announcing.audience import Audience
-from announcing.tops import Places, TopTable, merged
+from announcing.tops import Places, TopTable, is_tied, merged
 from announcing.transitions import Look, Moment, OfferFacts, Rules, look_at
 from core.entities import MatchReason, MatchState, MatchTop
 from matching.lookups import score_pairs
@@ -113,13 +113,15 @@ def looks_at_offers(
     concerned |= {key for key, states in told.items() if not gone.keys().isdisjoint(states)}
     looks = []
     for buyer_id in sorted((concerned | scores.keys()) - set(besides)):
-        if state.buyer_state(buyer_id) is None:
+        buyer = state.buyer_state(buyer_id)
+        if buyer is None:
             continue
         known = tops.top(buyer_id) or MatchTop(buyer_id, ())
-        places = merged(
-            known.offers, scores.get(buyer_id, {}), gone,
-            size=rules.size, threshold=rules.threshold,
-        )  # fmt: skip
+        new = scores.get(buyer_id, {})
+        if is_tied(known.offers, new, size=rules.size, threshold=rules.threshold):
+            places = first_places(state, buyer, moment.now, rules.size, rules.threshold)
+        else:
+            places = merged(known.offers, new, gone, size=rules.size, threshold=rules.threshold)
         states = told.get(buyer_id, {})
         mine = {key: gone[key] for key in states if key in gone}
         looks.append(look_at(known, places, states, mine, facts, moment, rules))

@@ -31,6 +31,17 @@ def floor_of(places: Sequence[Place], size: int, threshold: float) -> float:
     return max(threshold, places[-1][1]) if len(places) >= size else threshold
 
 
+def is_tied(places: Places, scores: Mapping[str, float], *, size: int, threshold: float) -> bool:
+    """Whether an offer scores just as the last place does, so that merging cannot place it.
+
+    Offers that nobody looked at may score the same and stand before it by their ids.
+    """
+    floor = floor_of(places, size, threshold)
+    if len(places) < size or places[-1][1] != floor:
+        return False
+    return any(score == floor and key > places[-1][0] for key, score in scores.items())
+
+
 def merged(
     places: Places,
     scores: Mapping[str, float],
@@ -49,11 +60,11 @@ def merged(
         threshold: the least score.
 
     Returns:
-        The new top. A place that falls free stays vacant: what would follow is not known.
+        The new top. A place that falls free stays vacant, and what is_tied() stays out: what would
+        follow is not known.
     """
     floor = floor_of(places, size, threshold)
     full = len(places) >= size
-    # Offers that nobody looked at may score just as the last place does, behind it by their ids.
     last = places[-1] if full and places[-1][1] == floor else None
     kept = [place for place in places if place[0] not in gone and place[0] not in scores]
     kept += [

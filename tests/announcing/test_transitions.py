@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from announcing.tops import VACANT, Places, TopTable, floor_of, in_order, merged
+from announcing.tops import VACANT, Places, TopTable, floor_of, in_order, is_tied, merged
 from announcing.transitions import Look, Moment, OfferFacts, Rules, look_at
 from core.entities import EventType, MatchChange, MatchReason, MatchState, MatchStatus, MatchTop
 
@@ -295,6 +295,8 @@ def test_merging_is_ranking_as_far_as_it_knows(
     assert set(real) <= set(true)
     floor = floor_of(top, 3, 0.0)
     assert [place for place in true if place[1] > floor] == [p for p in real if p[1] > floor]
+    if not gone and not is_tied(top, changed, size=3, threshold=0.0):
+        assert {key for key, score in true if score == floor} & changed.keys() <= dict(real).keys()
     assert floor_of(found, 3, 0.0) >= floor
 
 
