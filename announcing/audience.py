@@ -16,7 +16,6 @@ from announcing.bounding import Neighbours, neighbours_of, odds_of, upper_odds
 from announcing.crowd import Crowd, Floats, Rows, Singles, crowd_of, pieces_of, pieces_of_states
 from matching.state import MatcherState
 from scoring.kernels import OfferSide
-from scoring.rows import OfferRows, columns_of
 from scoring.scorer import Scorer
 from scoring.states import BuyerState, state_of
 
@@ -32,8 +31,6 @@ class _Base:
 
     scorer: Scorer
     crowd: Crowd
-    walk: OfferRows
-    slim: OfferRows
 
     def fits(self, scorer: Scorer) -> bool:
         """Whether the snapshot and the model are the same."""
@@ -113,8 +110,9 @@ class Audience:
         return base, moved
 
     def _neighbours(self, offer: int, cells: Rows) -> Neighbours:
-        if offer < len(self.base.walk.ptr) - 1:
-            return neighbours_of(self.base.walk, self.base.slim, offer, cells)
+        walk, slim = self.base.scorer.walk_columns, self.base.scorer.slim_columns
+        if offer < len(walk.ptr) - 1:
+            return neighbours_of(walk, slim, offer, cells)
         # An offer that came after the snapshot is nobody's neighbour.
         nobody, nothing = np.zeros(0, np.int32), np.zeros(0, np.float32)
         return Neighbours(nobody, nothing, nobody, nothing, cells)
@@ -150,8 +148,7 @@ def audience_of(state: MatcherState, before: Audience | None = None) -> Audience
 
 def _base_of(scorer: Scorer) -> _Base:
     crowd = crowd_of(scorer, pieces_of(scorer.corpus.buyers))
-    walk, slim = columns_of(scorer.constants.rows), columns_of(scorer.tower.slim)
-    return _Base(scorer, crowd, walk, slim)
+    return _Base(scorer, crowd)
 
 
 def _scores(odds: Singles) -> Floats:

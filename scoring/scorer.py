@@ -39,7 +39,7 @@ from scoring.walk import WalkSettings
 Floats = NDArray[np.float64]
 # Derived from buyers' rows and walk rows only; seconds to make on a large graph.
 _KEPT = (
-    "_walk_columns", "_slim_columns", "_vectors", "_weights", "_again", "_latitudes", "_longitudes",
+    "walk_columns", "slim_columns", "_vectors", "_weights", "_again", "_latitudes", "_longitudes",
 )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ class Scorer:
         """Scores (B,) of every buyer for one offer; ``changed`` buyers are taken as given."""
         b = self.corpus.buyers
         column = np.zeros((len(self.corpus.offers), REACHES))
-        walk, slim = self._walk_columns, self._slim_columns
+        walk, slim = self.walk_columns, self.slim_columns
         near = slice(walk.ptr[offer], walk.ptr[offer + 1])
         column[walk.offer[near], WALKED] = walk.weight[near]
         column[walk.offer[near], LINKED] = 1.0
@@ -165,7 +165,7 @@ class Scorer:
         tower = self.tower.for_corpus(corpus)
         other = replace(self, corpus=corpus, constants=constants, tower=tower)
         made = {name: vars(self)[name] for name in _KEPT if name in vars(self)}
-        for name in {"_walk_columns", "_slim_columns"} & made.keys():
+        for name in {"walk_columns", "slim_columns"} & made.keys():
             made[name] = extended(made[name], len(corpus.offers))
         vars(other).update(made)
         return other
@@ -203,11 +203,13 @@ class Scorer:
         return np.zeros(len(self.corpus.offers))
 
     @cached_property
-    def _walk_columns(self) -> OfferRows:
+    def walk_columns(self) -> OfferRows:
+        """The walk's rows transposed: row i lists the offers that lead to i."""
         return columns_of(self.constants.rows)
 
     @cached_property
-    def _slim_columns(self) -> OfferRows:
+    def slim_columns(self) -> OfferRows:
+        """The learned links transposed, as walk_columns."""
         return columns_of(self.tower.slim)
 
     @cached_property
