@@ -19,8 +19,8 @@ from api.sse_endpoint import wants_events
 from core.entities import Role
 from tests.announcing.log import match
 from tests.api.conftest import give_key, key_of
+from tests.api.following import FOLLOW, someone, write
 from tests.api.serving import Serving
-from tests.api.test_match_events import FOLLOW, someone, write
 from tests.api.test_websocket import addresses_of
 
 EVENTS = {"Accept": "text/event-stream"}

@@ -25,8 +25,8 @@ from core.entities import Role
 from tests.announcing.log import match, tell
 from tests.api import market
 from tests.api.conftest import key_of
+from tests.api.following import someone
 from tests.api.serving import Serving
-from tests.api.test_match_events import someone
 
 DOCS = Path(__file__).parents[2] / "docs"
 PINNED = Path(__file__).parents[1] / "clients"

@@ -12,8 +12,8 @@ from core.entities import Role
 from tests.announcing.log import match
 from tests.api import market
 from tests.api.conftest import key_of
+from tests.api.following import caught_up, purge, someone, write
 from tests.api.serving import Serving
-from tests.api.test_match_events import caught_up, purge, someone, write
 
 POLL = """query ($filter: MatchEventFilterInput, $after: Cursor, $first: Int) {
   matchEvents(filter: $filter, after: $after, first: $first) {
