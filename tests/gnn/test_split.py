@@ -51,6 +51,8 @@ def test_without_times_a_share_of_each_buyers_offers_is_drawn() -> None:
     assert abs(len(split.fresh.values) / len(pairs) - 0.2) < 0.03
     left = split.known.purchases.select("buyer_id", "offer_id").unique()
     assert len(left) + len(split.fresh.values) == len(pairs)
+    fewer = split_snapshot(timeless, 0.2, seed=5, timeless_share=0.1)
+    assert abs(len(fewer.fresh.values) / len(pairs) - 0.1) < 0.03
     again = split_snapshot(timeless, 0.2, seed=5)
     assert np.array_equal(again.fresh.values, split.fresh.values)
     other = split_snapshot(timeless, 0.2, seed=6)
