@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -42,6 +43,8 @@ from graph.tables import Table
 from graph.values import checked_rows, plain_parameters, unwinds_nothing
 
 T = TypeVar("T")
+CLOSE_SECONDS = 5.0
+"""How long closing waits for what is still running."""
 _UNREACHABLE = (ServiceUnavailable, SessionExpired, AuthError, ConfigurationError, OSError)
 
 
@@ -54,6 +57,7 @@ class Neo4jEngine:
         self._driver = driver
         self._uri = without_secret(uri)
         self._database = database
+        self._running: set[asyncio.Task[Any]] = set()
 
     @classmethod
     async def open(cls, uri: str, user: str, password: str, database: str) -> Neo4jEngine:
@@ -97,12 +101,12 @@ class Neo4jEngine:
         bound = plain_parameters(parameters)
         if unwinds_nothing(query, bound):
             return wide_frame(read.columns, [])
+
         with _named(self._uri, query):
-            async with self._session(READ_ACCESS, fetch_size=10_000) as session:
-                try:
-                    rows = await session.execute_read(packed_rows, read, bound)
-                except TooLargeError:
-                    rows = await session.execute_read(plain_rows, read, bound)
+            try:
+                rows = await self._transact(READ_ACCESS, lambda tx: packed_rows(tx, read, bound))
+            except TooLargeError:
+                rows = await self._transact(READ_ACCESS, lambda tx: plain_rows(tx, read, bound))
         return wide_frame(read.columns, rows)
 
     async def stream(
@@ -136,8 +140,7 @@ class Neo4jEngine:
             return await work(_Neo4jTransaction(transaction))
 
         with _named(self._uri):
-            async with self._session(WRITE_ACCESS) as session:
-                return await session.execute_write(attempt)
+            return await self._transact(WRITE_ACCESS, attempt)
 
     async def bulk_insert(self, table: Table, rows: pl.DataFrame) -> int:
         """Insert the rows that are not there yet, in transactions of 10,000.
@@ -159,7 +162,11 @@ class Neo4jEngine:
         """Do nothing: the server keeps its own log."""
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, after what is still running, or after five seconds."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=CLOSE_SECONDS)
+        for task in self._running:
+            task.cancel()
         await self._driver.close()
 
     async def _read(
@@ -176,8 +183,41 @@ class Neo4jEngine:
             return result.keys(), await result.values()
 
         with _named(self._uri, query):
-            async with self._session(READ_ACCESS, fetch_size=10_000) as session:
-                return await session.execute_read(attempt)
+            return await self._transact(READ_ACCESS, attempt)
+
+    async def _transact(
+        self, access: str, work: Callable[[AsyncManagedTransaction], Awaitable[T]]
+    ) -> T:
+        """Run ``work`` in a transaction, as often as the server asks for it.
+
+        Cancelled while it opens a connection, the driver (6.4) leaves the socket behind; so a
+        caller that is cancelled meanwhile goes at once, and the driver stops when it has opened.
+        """
+        begun = abandoned = False
+
+        async def attempt(transaction: AsyncManagedTransaction) -> T:
+            nonlocal begun
+            begun = True
+            if abandoned:
+                raise asyncio.CancelledError
+            return await work(transaction)
+
+        async def session_work() -> T:
+            fetch_size = 10_000 if access == READ_ACCESS else 1_000
+            async with self._session(access, fetch_size=fetch_size) as session:
+                execute = session.execute_read if access == READ_ACCESS else session.execute_write
+                return await execute(attempt)
+
+        task = asyncio.create_task(session_work())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            abandoned = True
+            if begun:
+                task.cancel()
+            raise
 
     def _session(self, access: str, *, fetch_size: int = 1_000) -> AsyncSession:
         return self._driver.session(
