@@ -19,7 +19,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from core.progress import Progress
-from scoring.ragged import Ragged, ragged_from_pairs, weighted_rows
+from scoring.ragged import Ragged, weighted_rows
 from scoring.rows import OfferRows, columns_of
 from scoring.walk import Dealings
 
@@ -51,13 +51,12 @@ class SlimProblem:
     ) -> None:
         """Dealings of a (buyers, offers) graph, and its walk rows."""
         buyer, offer, weight = dealings
+        self.buyers = shape[0]
         self.sources = _strongest_sources(columns_of(walk), neighbours)
-        self.by_buyer, self.says = weighted_rows(buyer, offer, weight, shape[0])
         self.by_offer, self.heard = weighted_rows(offer, buyer, weight, shape[1])
         self.together: NDArray[np.float32] | None = None
         if shape[1] <= DENSE_OFFERS:
-            bought = sp.csr_array((weight.astype(np.float32), (buyer, offer)), shape=shape)
-            self.together = np.asarray((bought.T @ bought).todense(), dtype=np.float32)
+            self.together = _together(dealings, shape)
 
     def solve(
         self, ridge: float, threads: int, progress: Progress, label: str = "Linking offers"
@@ -71,7 +70,7 @@ class SlimProblem:
             stop = min(start + CHUNK, offers)
             if self.together is None:
                 _solve_sparse(
-                    self.sources, self.by_buyer, self.says, self.by_offer, self.heard,
+                    self.sources, self.by_offer, self.heard, self.buyers,
                     ridge, start, stop, weights,
                 )  # fmt: skip
             else:
@@ -81,22 +80,41 @@ class SlimProblem:
         with progress.task(label, offers) as task, ThreadPoolExecutor(threads) as pool:
             for done in pool.map(run, starts):
                 task.advance(done)
-        weights[np.abs(weights) < FAINT] = 0.0
-        kept = weights != 0.0
-        target = np.repeat(np.arange(offers), np.diff(self.sources.ptr))
-        ptr = np.zeros(offers + 1, dtype=np.int64)
-        np.cumsum(np.bincount(target[kept], minlength=offers), out=ptr[1:])
+        kept = np.abs(weights) >= FAINT
+        ptr = np.concatenate([[0], np.cumsum(kept)])[self.sources.ptr]
         return columns_of(OfferRows(ptr, self.sources.values[kept], weights[kept]))
 
 
+def _together(dealings: Dealings, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Co-occurrences (N, N), a few rows at a time: sparse ones of a dense graph take more."""
+    buyer, offer, weight = dealings
+    bought = sp.csr_array((weight.astype(np.float32), (buyer, offer)), shape=shape)
+    by_offer = sp.csr_array(bought.T)
+    table = np.empty((shape[1], shape[1]), dtype=np.float32)
+    for start in range(0, shape[1], CHUNK):
+        table[start : start + CHUNK] = (by_offer[start : start + CHUNK] @ bought).todense()
+    return table
+
+
+@njit(cache=True, nogil=True)
 def _strongest_sources(columns: OfferRows, neighbours: int) -> Ragged:
-    """Column i of the walk -> the ``neighbours`` offers that lead to i most strongly, ascending."""
+    """Column i of the walk -> the ``neighbours`` offers that lead to i most strongly, ascending.
+
+    Of equal ones the first.
+    """
     count = len(columns.ptr) - 1
-    target = np.repeat(np.arange(count), np.diff(columns.ptr))
-    order = np.lexsort((columns.offer, -columns.weight, target))
-    rank = np.arange(len(order)) - np.repeat(columns.ptr[:-1], np.diff(columns.ptr))
-    kept = order[rank < neighbours]
-    return ragged_from_pairs(target[kept], columns.offer[kept], count)
+    ptr = np.zeros(count + 1, dtype=np.int64)
+    for i in range(count):
+        ptr[i + 1] = ptr[i] + min(columns.ptr[i + 1] - columns.ptr[i], neighbours)
+    values = np.empty(ptr[count], dtype=np.int32)
+    for i in range(count):
+        near = columns.offer[columns.ptr[i] : columns.ptr[i + 1]]
+        if len(near) > neighbours:
+            weight = columns.weight[columns.ptr[i] : columns.ptr[i + 1]]
+            strongest = np.argsort(-weight, kind="mergesort")[:neighbours]
+            near = near[np.sort(strongest)]
+        values[ptr[i] : ptr[i + 1]] = near
+    return Ragged(ptr, values)
 
 
 @njit(cache=True, nogil=True)
@@ -132,36 +150,45 @@ def _solve_dense(
 @njit(cache=True, nogil=True)
 def _solve_sparse(
     sources: Ragged,
-    by_buyer: Ragged,
-    says: Floats,
     by_offer: Ragged,
     heard: Floats,
+    buyers: int,
     ridge: float,
     start: int,
     stop: int,
     weights: NDArray[np.float32],
 ) -> None:
-    number = np.full(len(by_offer.ptr) - 1, -1, dtype=np.int64)
+    # A buyer's dealings with the near offers are a chain, the latest first.
+    latest = np.full(buyers, -1, dtype=np.int64)
     for i in range(start, stop):
         near = sources.values[sources.ptr[i] : sources.ptr[i + 1]]
         if len(near) == 0:
             continue
+        size = np.sum(by_offer.ptr[near + 1] - by_offer.ptr[near])
+        before = np.empty(size, dtype=np.int64)
+        number = np.empty(size, dtype=np.int64)
+        says = np.empty(size)
         gram = np.zeros((len(near), len(near)))
         own = np.zeros(len(near))
+        found = 0
         for k in range(len(near)):
-            number[near[k]] = k
-        number[i] = -2
-        for k in range(len(near)):
-            row = gram[k]
             for at in range(by_offer.ptr[near[k]], by_offer.ptr[near[k] + 1]):
-                v = by_offer.values[at]
-                for to in range(by_buyer.ptr[v], by_buyer.ptr[v + 1]):
-                    m = number[by_buyer.values[to]]
-                    if m >= 0:
-                        row[m] += heard[at] * says[to]
-                    elif m == -2:
-                        own[k] += heard[at] * says[to]
+                v, weight = by_offer.values[at], heard[at]
+                before[found], number[found], says[found] = latest[v], k, weight
+                latest[v] = found
+                found += 1
+                to = latest[v]
+                while to >= 0:
+                    gram[k, number[to]] += weight * says[to]
+                    to = before[to]
+        for at in range(by_offer.ptr[i], by_offer.ptr[i + 1]):
+            to = latest[by_offer.values[at]]
+            while to >= 0:
+                own[number[to]] += heard[at] * says[to]
+                to = before[to]
         for k in range(len(near)):
-            number[near[k]] = -1
-        number[i] = -1
+            for m in range(k):
+                gram[m, k] = gram[k, m]
+            for at in range(by_offer.ptr[near[k]], by_offer.ptr[near[k] + 1]):
+                latest[by_offer.values[at]] = -1
         weights[sources.ptr[i] : sources.ptr[i + 1]] = _weights(gram, own, ridge)
