@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from math import ceil, cos, pi
+from math import cos, pi
 from typing import Any
 
 import torch
 
+from core.memory import give_back_memory
 from core.progress import Progress
 from gnn.checkpoints import Stage, State
 from gnn.devices import CPU, moved
@@ -28,17 +29,14 @@ memory: Any = import_module("torch.utils.deterministic")
 class Schedule:
     """How long to train.
 
-    At most ``epochs``, each about one pass over the buyers but no fewer than ``fewest_steps``;
-    ``patience`` epochs without a better figure on the validation slice end it.
+    At most ``epochs``, each of ``steps``: as a step passes over the whole graph, more of them on a
+    larger one would make time grow with the square of it. ``patience`` epochs without a better
+    figure on the validation slice end it.
     """
 
     epochs: int = 20
-    fewest_steps: int = 20
+    steps: int = 20
     patience: int = 4
-
-    def steps_an_epoch(self, graph: TrainingGraph, recipe: Recipe) -> int:
-        """Steps between two looks at validation."""
-        return max(self.fewest_steps, ceil(graph.buyers / recipe.buyers_per_step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +104,10 @@ def fit(
         stage: where it is kept how far the training is; what is kept there already is gone on
             with, to the very same model.
     """
-    every = schedule.steps_an_epoch(graph, recipe)
+    every = schedule.steps
     epochs = schedule.epochs if stop_at is None else stop_at
     kept = stage.load() if stage else None
+    give_back_memory()
     with (
         deterministic(seed, threads, device) as random,
         progress.task(label, epochs * every) as task,

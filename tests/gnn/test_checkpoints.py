@@ -30,7 +30,7 @@ from tests.gnn.killed_training import SLOW, few, journal_of
 
 ROOT = Path(__file__).parents[2]
 KILLS = 2
-EPOCH = Schedule().fewest_steps
+EPOCH = Schedule().steps
 
 
 class Stopped(KeyboardInterrupt):

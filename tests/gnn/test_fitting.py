@@ -50,7 +50,7 @@ def test_each_epoch_shows_its_figures_the_best_so_far_and_the_way_there(
     figures = iter([0.1, 0.2, 0.5, 0.4])
     noted = Noted()
     fit(
-        graph, Recipe(dimension=4), Schedule(epochs=3, fewest_steps=1), seed=0, threads=1,
+        graph, Recipe(dimension=4), Schedule(epochs=3, steps=1), seed=0, threads=1,
         progress=noted, validate=lambda _: next(figures),
     )  # fmt: skip
     assert [note.split("NDCG@20 ")[1] for note in noted.notes] == [

@@ -127,13 +127,13 @@ def test_it_stops_early_and_keeps_the_best_epoch(planted: GraphSnapshot) -> None
         return next(figures)
 
     fitted = fit(
-        graph, Recipe(dimension=4), Schedule(epochs=7, fewest_steps=1, patience=2),
+        graph, Recipe(dimension=4), Schedule(epochs=7, steps=1, patience=2),
         seed=0, threads=1, progress=SILENT, validate=validate,
     )  # fmt: skip
     assert [point[2] for point in fitted.curve] == [0.2, 0.5, 0.4, 0.3]
     assert fitted.epochs == 2
     best = fit(
-        graph, Recipe(dimension=4), Schedule(epochs=7, fewest_steps=1, patience=2),
+        graph, Recipe(dimension=4), Schedule(epochs=7, steps=1, patience=2),
         seed=0, threads=1, progress=SILENT, stop_at=2,
     )  # fmt: skip
     ours, again = fitted.model.state_dict(), best.model.state_dict()
