@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from core.memory import give_back_memory
 from core.progress import Progress
 from core.snapshot import GraphSnapshot
 from evaluation.contenders import SKIPPED, baselines, fit_contender, fits, slice_of
@@ -131,6 +132,7 @@ class _Sitting:
 
     def rank(self, label: str, score: Score) -> None:
         exam = self.exam
+        give_back_memory()
         with self.conduct.progress.task(f"Ranking by {label}", len(exam.testers)) as task:
             tops = rank_blocks(
                 score, exam.testers, len(self.corpus.offers), exam.views, K,

@@ -14,8 +14,8 @@ from scoring.metrics import rank_top
 from scoring.ragged import Ragged
 
 BLOCK = 128
-# Cells of one block of one model's scores: what bounds the memory, 32 MB of float64.
-CELLS = 2**22
+# Cells of one block of one model's scores: what bounds the memory, 8 MB of float64.
+CELLS = 2**20
 
 Scores = NDArray[np.floating]
 Score = Callable[[NDArray[np.int64]], dict[str, Scores]]

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from core.memory import give_back_memory
 from core.progress import Progress
 from gnn.slim import SlimProblem, SlimSettings
 from scoring.corpus import Corpus
@@ -30,7 +31,8 @@ GRID: tuple[tuple[str, Sequence[float]], ...] = (
 RIDGES = (5.0, 20.0, 80.0)
 # Buyers that are asked: more take longer and tell little more of so few settings.
 MOST_ASKED = 2000
-BLOCK = 128
+# Scores held at once: what bounds the memory, 16 MB of float64.
+CELLS = 2**21
 
 
 class LinkJudge:
@@ -48,8 +50,9 @@ class LinkJudge:
         count = len(rows.ptr) - 1
         links = sp.csr_array((rows.weight, rows.offer, rows.ptr), shape=(count, count))
         tops = []
-        for start in range(0, self.evidence.shape[0], BLOCK):
-            chosen = np.arange(start, min(start + BLOCK, self.evidence.shape[0]))
+        height = max(1, CELLS // max(count, 1))
+        for start in range(0, self.evidence.shape[0], height):
+            chosen = np.arange(start, min(start + height, self.evidence.shape[0]))
             scores = np.asarray((self.evidence[chosen] @ links).todense())
             tops.append(rank_top(scores, 20, rows_of(self.masked, chosen)))
         return measure_top(np.concatenate(tops), self.relevant, 20).means()["ndcg"]
@@ -81,6 +84,7 @@ def tune_walk(
                     best = option
                 task.advance()
                 task.note(f"NDCG@20 {figure(best):.4f}")
+    give_back_memory()
     return best, figure(best)
 
 
@@ -95,13 +99,15 @@ def tune_slim(
     """The best of RIDGES by NDCG@20 for these buyers, and its links."""
     judge = LinkJudge(corpus, buyers, fresh)
     problem = slim_problem(corpus, walk)
-    found: dict[float, OfferRows] = {}
-    figures: dict[float, float] = {}
+    best, links, highest = SlimSettings(), None, -np.inf
     for ridge in RIDGES:
-        found[ridge] = problem.solve(ridge, threads, progress, f"Linking offers, ridge {ridge:g}")
-        figures[ridge] = judge(found[ridge])
-    best = max(RIDGES, key=lambda ridge: figures[ridge])
-    return SlimSettings(ridge=best), found[best]
+        found = problem.solve(ridge, threads, progress, f"Linking offers, ridge {ridge:g}")
+        figure = judge(found)
+        if links is None or figure > highest:
+            best, links, highest = SlimSettings(ridge=ridge), found, figure
+    assert links is not None
+    give_back_memory()
+    return best, links
 
 
 def slim_problem(corpus: Corpus, walk: WalkSettings) -> SlimProblem:
@@ -109,7 +115,10 @@ def slim_problem(corpus: Corpus, walk: WalkSettings) -> SlimProblem:
     dealings = dealings_of(corpus.buyers)
     shape = (len(corpus.buyers), len(corpus.offers))
     rows = walk_rows(dealings, shape, walk)
-    return SlimProblem(dealings, shape, rows, SlimSettings().neighbours)
+    problem = SlimProblem(dealings, shape, rows, SlimSettings().neighbours)
+    del rows
+    give_back_memory()
+    return problem
 
 
 def bought_rows(corpus: Corpus) -> Ragged:
