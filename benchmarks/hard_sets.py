@@ -44,14 +44,15 @@ class HardSet:
 
 
 SETS = {
-    "dense_small": HardSet(1_000, 300, 60, zipf=0.5, taste=1.5, latent=8),
-    "sparse": HardSet(20_000, 15_000, 6, taste=2.0),
-    "many_offers_few_buyers": HardSet(500, 20_000, 80, taste=2.0),
-    "few_offers_many_buyers": HardSet(30_000, 400, 12, taste=1.5, latent=8),
-    "near_random": HardSet(3_000, 2_000, 15, zipf=0.1, taste=0.1),
-    "popularity_only": HardSet(3_000, 2_000, 15, zipf=1.2),
-    "one_cluster_popular": HardSet(4_000, 3_000, 20, zipf=1.0, taste=2.5, followers=0.5),
-    "blockwise": HardSet(4_000, 4_000, 20, zipf=0.0, blocks=40, within=5.0),
+    "dense_small": HardSet(800, 300, 50, zipf=0.5, taste=1.5, latent=8),
+    "sparse": HardSet(6_000, 5_000, 6, taste=2.0),
+    "many_offers_few_buyers": HardSet(300, 8_000, 60, taste=2.0),
+    "few_offers_many_buyers": HardSet(8_000, 300, 12, taste=1.5, latent=8),
+    "near_random": HardSet(2_000, 1_500, 15, zipf=0.1, taste=0.1),
+    "popularity_only": HardSet(2_000, 1_500, 15, zipf=1.2),
+    "one_cluster_popular": HardSet(2_500, 2_000, 20, zipf=1.0, taste=2.5, followers=0.5),
+    "blockwise": HardSet(2_500, 2_500, 20, zipf=0.0, blocks=25, within=5.0),
+    "tiny": HardSet(120, 80, 8, zipf=0.5, taste=1.5, latent=4),
 }
 
 
