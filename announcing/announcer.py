@@ -84,6 +84,7 @@ class Announcer:
 
     async def run(self) -> None:
         """Announce whenever the lease can be had; never returns."""
+        logger.info("Standing by to announce matches, as %s.", self._holder)
         while True:
             try:
                 self._lease = await self._store.take_lease(LEASE, self._holder, LEASE_SECONDS)
@@ -121,7 +122,7 @@ class Announcer:
         rounds = Rounds(self._store, self._matching, lease, self._rules, self._clock)
         await rounds.begin()
         self._rounds = rounds
-        logger.info("Announcing matches from %d of the log on.", rounds.position)
+        logger.info("Announcing from %d of the log on, as %s.", rounds.position, self._holder)
         while True:
             if not await rounds.turn():
                 await self._matching.wait_beyond(rounds.seen, TICK_SECONDS)

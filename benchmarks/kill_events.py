@@ -12,7 +12,13 @@ on from its last cursor. Every 0.2 to 5 s one of them is killed, a server three 
 doubled), the states and the tops (a match that entered and was not told, was told twice, ended
 without a beginning), what the subscriber noted (lost, invented, out of order once repeats of an id
 are left out), and on Neo4j how long the lease was nobody's when the process that held it was
-killed. A Neo4j server is started as the tests start it. Exits with 1 when anything is wrong.
+killed while another was ready. A Neo4j server is started as the tests start it.
+
+On Neo4j the lease and the servers' logs are watched besides, and it is told how long the lease was
+nobody's each time that it ran out (5 s after the last renewal, where a killed process leaves it):
+where the next holder had stood by when it ran out, and where that one was still starting, which
+lasts as long as a start does; and how long the next holder then took until it announced. Exits with
+1 when anything is wrong.
 """
 
 from __future__ import annotations
@@ -20,17 +26,31 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from core.settings import Settings, load_settings
+from graph.engine import GraphEngine
+from graph.open import open_engine
+from graph.queries import Query
 from tests.e2e.event_check import FAULTS
 from tests.e2e.kill_run import kill_and_check
 from tests.servers.engines import empty, open_neo4j
 from tests.servers.neo4j import Neo4jServer, running_neo4j
+
+_LEASE = Query(
+    "watched_lease",
+    "MATCH (l:Lease {id: 'announcer'}) RETURN l.holder AS holder, l.expiresAt AS expiresAt",
+)
+_STANDS_BY = re.compile(r"Standing by to announce matches, as (\S+)\.")
+_ANNOUNCES = re.compile(r"Announcing from \d+ of the log on, as (\S+)\.")
+LOOK_SECONDS = 0.05
 
 
 def main() -> None:
@@ -54,10 +74,85 @@ def main() -> None:
             server = stack.enter_context(running_neo4j(folder / "neo4j"))
             settings = asyncio.run(on_emptied(settings, server))
         started = time.monotonic()
-        found = asyncio.run(kill_and_check(settings, folder, servers, asked.kills, asked.seed))
+        run = watched if asked.engine == "neo4j" else kill_and_check
+        found = asyncio.run(run(settings, folder, servers, asked.kills, asked.seed))
         seconds = round(time.monotonic() - started)
     print(json.dumps({"engine": asked.engine, "servers": servers, "seconds": seconds, **found}))
     sys.exit(1 if any(found[name] for name in FAULTS) else 0)
+
+
+async def watched(
+    settings: Settings, folder: Path, servers: int, kills: int, seed: int
+) -> dict[str, float]:
+    """As kill_and_check(), with what was seen of the lease."""
+    engine = await open_engine(settings)
+    watch = LeaseWatch(folder)
+    watching = asyncio.create_task(watch.run(engine))
+    try:
+        found = await kill_and_check(settings, folder, servers, kills, seed)
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+        await engine.close()
+    return found | watch.figures()
+
+
+@dataclass
+class LeaseWatch:
+    """Who holds the lease, who stands by and who announces, as seen from outside.
+
+    Attributes:
+        folder: where the servers' logs are.
+        stood_by: holder -> when it was first seen to stand by, in seconds of the epoch.
+        announced: holder -> when it was first seen to announce.
+        changes: of each lease that ran out: when, who took it, and when that was seen.
+    """
+
+    folder: Path
+    stood_by: dict[str, float] = field(default_factory=dict)
+    announced: dict[str, float] = field(default_factory=dict)
+    changes: list[tuple[float, str, float]] = field(default_factory=list)
+    _read: dict[Path, int] = field(default_factory=dict)
+
+    async def run(self, engine: GraphEngine) -> None:
+        """Look until cancelled."""
+        holder, ends = "", 0.0
+        while True:
+            self._read_logs()
+            for row in await engine.read(_LEASE):
+                now = datetime.now(UTC).timestamp()
+                if row["holder"] != holder and holder and ends < now:
+                    self.changes.append((ends, row["holder"], now))
+                holder, ends = row["holder"], row["expiresAt"].timestamp()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def figures(self) -> dict[str, float]:
+        """What becomes of the JSON line; seconds."""
+        waits = [(taken - ends, self.stood_by.get(by, taken) > ends, by, taken)
+                 for ends, by, taken in self.changes]  # fmt: skip
+        began = [self.announced[by] - taken for _, _, by, taken in waits if by in self.announced]
+        stood = [wait for wait, late, _, _ in waits if not late]
+        starting = [wait for wait, late, _, _ in waits if late]
+        return {
+            "leases that ran out": len(waits),
+            "free though one stood by, most": round(max(stood, default=0.0), 2),
+            "taken by one that was starting": len(starting),
+            "free while that one started, most": round(max(starting, default=0.0), 2),
+            "from taken to announcing, most": round(max(began, default=0.0), 2),
+        }
+
+    def _read_logs(self) -> None:
+        now = datetime.now(UTC).timestamp()
+        for path in self.folder.glob("server-*.log"):
+            with path.open("rb") as log:
+                begin = log.seek(self._read.get(path, 0))
+                whole = log.read().rpartition(b"\n")[0]
+            self._read[path] = begin + len(whole)
+            lines = whole.decode(errors="replace")
+            for found, seen in ((_STANDS_BY, self.stood_by), (_ANNOUNCES, self.announced)):
+                for holder in found.findall(lines):
+                    seen.setdefault(holder, now)
 
 
 async def on_emptied(settings: Settings, server: Neo4jServer) -> Settings:
