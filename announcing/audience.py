@@ -106,8 +106,9 @@ class Audience:
         known = np.append(self.cells, np.int32(-1))[own]
         near = self._neighbours(offer, known)
         base = upper_odds(self.base.crowd, side, by, offer, near)
-        moved = upper_odds(self.moved, side, by, offer, near._replace(cells=own))
-        return base, moved
+        if not self.moved_ids:
+            return base, np.zeros(0, dtype=np.float32)
+        return base, upper_odds(self.moved, side, by, offer, near._replace(cells=own))
 
     def _neighbours(self, offer: int, cells: Rows) -> Neighbours:
         walk, slim = self.base.scorer.walk_columns, self.base.scorer.slim_columns
@@ -144,6 +145,14 @@ def audience_of(state: MatcherState, before: Audience | None = None) -> Audience
         state, base, outdated, base.cells_now(scorer.side, changed), list(moved),
         crowd_of(scorer, pieces),
     )  # fmt: skip
+
+
+def ready_audience(state: MatcherState) -> Audience:
+    """The buyers of a state, and one offer bounded: what the first bound loads is loaded then."""
+    audience = audience_of(state)
+    if len(state.corpus.offers):
+        audience.bounds(0)
+    return audience
 
 
 def _base_of(scorer: Scorer) -> _Base:

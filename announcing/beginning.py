@@ -43,8 +43,8 @@ async def first_look(
         LeaseLostError: when another process announces now.
     """
     state = matching.state
-    named = await models_named(store, await store.log_start())
-    if state.model_version != (named[-1] if named else WALK_VERSION):
+    named = await store.model_named(await store.last_seq())
+    if state.model_version != (named or WALK_VERSION):
         await matching.wait_for(await name_model(store, state.model_version), MODEL_SECONDS)
         state = matching.state
     table = TopTable(rules.size, rules.threshold)
@@ -64,14 +64,13 @@ async def name_model(store: GraphStore, version: str) -> int:
     return await store.append_event(EventType.MODEL_PUBLISHED, payload=payload)
 
 
-async def models_named(store: GraphStore, after: int, until: int | None = None) -> list[str]:
-    """The models that the log names in (after, until], in its order."""
+async def models_named(store: GraphStore, after: int) -> list[str]:
+    """The models that the log names behind a seq, in its order."""
     found: list[str] = []
     types = (EventType.MODEL_PUBLISHED,)
     while events := await store.read_events(after, PAGE, types):
         after = events[-1].seq
-        named = (event for event in events if until is None or event.seq <= until)
-        found += [str((event.payload or {}).get("modelId", "")) for event in named]
+        found += [str((event.payload or {}).get("modelId", "")) for event in events]
     return found
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from announcing.audience import Audience, audience_of
+from announcing.audience import Audience, audience_of, ready_audience
 from announcing.beginning import first_look, models_named, name_model, present_buyers
 from announcing.looking import (
     Catalogue,
@@ -98,8 +98,7 @@ class Rounds:
         tops = await self._store.match_tops()
         self._tops = TopTable(self._rules.size, self._rules.threshold, tops.values())
         self.position = self.seen = position
-        named = await models_named(self._store, await self._store.log_start(), position)
-        self._model = named[-1] if named else WALK_VERSION
+        self._model = await self._store.model_named(position) or WALK_VERSION
         await self._wind_back()
         if len(self._tops) and self._tops.longest < self._rules.size:
             await self._lengthen()
@@ -121,6 +120,8 @@ class Rounds:
         if self._left:
             await self._sweep(state)
             return True
+        if self._audience is None:
+            self._audience = await _in_thread(partial(ready_audience, state))
         return False
 
     async def _advance(self, state: MatcherState) -> None:

@@ -7,7 +7,7 @@ was written down tells nothing when it is taken again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from announcing.tops import VACANT, Places
@@ -165,15 +165,17 @@ class _Telling:
     moment: Moment
 
     def created(self, rank: int, offer_id: str, score: float, *, held_back: int) -> MatchChange:
-        change = self._change(EventType.MATCH_CREATED, offer_id, self.moment.cause)
-        return replace(change, score=score, rank=rank, held_back=held_back)
+        kind, reason = EventType.MATCH_CREATED, self.moment.cause
+        return self._change(kind, offer_id, reason, score=score, rank=rank, held_back=held_back)
 
     def updated(self, rank: int, state: MatchState, score: float, step: float) -> MatchChange:
         terms = self.facts(state.offer_id).terms != state.terms
         reason = MatchReason.TERMS_CHANGED if terms else MatchReason.SCORE_MOVED
         has_moved = abs(score - state.last_score) > step
-        return replace(
-            self._change(EventType.MATCH_UPDATED, state.offer_id, reason),
+        return self._change(
+            EventType.MATCH_UPDATED,
+            state.offer_id,
+            reason,
             score=score,
             rank=rank,
             previous_score=state.last_score if has_moved else None,
@@ -182,7 +184,17 @@ class _Telling:
     def withdrawn(self, offer_id: str, reason: MatchReason) -> MatchChange:
         return self._change(EventType.MATCH_WITHDRAWN, offer_id, reason)
 
-    def _change(self, kind: EventType, offer_id: str, reason: MatchReason) -> MatchChange:
+    def _change(
+        self,
+        kind: EventType,
+        offer_id: str,
+        reason: MatchReason,
+        *,
+        score: float | None = None,
+        rank: int | None = None,
+        held_back: int = 0,
+        previous_score: float | None = None,
+    ) -> MatchChange:
         facts = self.facts(offer_id)
         return MatchChange(
             type=kind,
@@ -190,9 +202,11 @@ class _Telling:
             offer_id=offer_id,
             vendor_id=facts.vendor_id,
             category_ids=facts.category_ids,
-            score=None,
-            rank=None,
+            score=score,
+            rank=rank,
             model_version=self.moment.model_version,
             reason=reason,
             terms=facts.terms,
+            held_back=held_back,
+            previous_score=previous_score,
         )

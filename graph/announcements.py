@@ -44,6 +44,12 @@ class Announcements(GraphSession):
         found = await self.engine.read(load_query("read_counters"), {"ids": [ANNOUNCED_COUNTER]})
         return int(found[0]["value"]) if found else None
 
+    async def model_named(self, until: int) -> str | None:
+        """The model that the log named last, up to a seq; None when what is kept names none."""
+        asked = {"type": EventType.MODEL_PUBLISHED, "until": until}
+        found = await self.engine.read(load_query("newest_event_of_type"), asked)
+        return str(json.loads(found[0]["payload"] or "{}").get("modelId", "")) if found else None
+
     async def match_tops(self, buyer_ids: Sequence[str] | None = None) -> dict[str, MatchTop]:
         """Tops by buyer, of these buyers or of all; who was never looked at has none."""
         if buyer_ids is None:
@@ -221,10 +227,17 @@ async def _keep_changes(
         if after is not None and after != before:
             left[key] = after
             told.append(change)
-    rows = {key: _state_row(key, state) for key, state in left.items()}
-    added = [row for key, row in rows.items() if key not in stored]
-    await run_rows(tx, "add_match_states", added)
-    await run_rows(tx, "set_match_states", [row for key, row in rows.items() if key in stored])
+    added = [_state_row(key, state) for key, state in left.items() if key not in stored]
+    for start in range(0, len(added), _CHUNK):
+        # One time for all: Neo4j's driver takes longer over a time than over the rest of a row.
+        part = {"rows": added[start : start + _CHUNK], "now": now}
+        await tx.run(load_query("add_match_states"), part)
+    changed = [
+        {**_state_row(key, state), "announcedAt": state.announced_at}
+        for key, state in left.items()
+        if key in stored
+    ]
+    await run_rows(tx, "set_match_states", changed)
     return told
 
 
@@ -261,7 +274,6 @@ def _state_row(key: str, state: MatchState) -> dict[str, Any]:
         "id": key,
         "buyerId": state.buyer_id,
         "offerId": state.offer_id,
-        "announcedAt": state.announced_at,
         "lastScore": state.last_score,
         "status": state.status,
         "terms": state.terms,
@@ -279,7 +291,7 @@ async def _write_tops(tx: Transaction, tops: Sequence[MatchTop]) -> None:
         }
         for top in tops
     }
-    stored = {row["id"] for row in await run_ids(tx, "get_match_tops", list(rows))}
+    stored = {row["id"] for row in await run_ids(tx, "existing_match_tops", list(rows))}
     await run_rows(tx, "add_match_tops", [row for key, row in rows.items() if key not in stored])
     await run_rows(tx, "set_match_tops", [row for key, row in rows.items() if key in stored])
 

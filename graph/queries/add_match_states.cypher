@@ -1,7 +1,7 @@
-// Keeps what was announced of pairs that were never announced before.
-// parameters: rows
+// Keeps what was announced now of pairs that were never announced before.
+// parameters: rows, now
 // returns: none
 UNWIND $rows AS row
 CREATE (m:MatchState {id: row.id, buyerId: row.buyerId, offerId: row.offerId,
-  announcedAt: row.announcedAt, lastScore: row.lastScore, status: row.status, terms: row.terms,
+  announcedAt: $now, lastScore: row.lastScore, status: row.status, terms: row.terms,
   modelVersion: row.modelVersion})

@@ -276,3 +276,15 @@ async def test_many_changes_at_once(market: GraphStore, clock: SetClock) -> None
     assert len(await market.match_states(offer_ids=ids)) == 5_500
     found = await market.match_tops()
     assert [found[top.buyer_id] for top in tops] == tops
+
+
+async def test_the_model_that_was_named_last_up_to_a_seq(market: GraphStore) -> None:
+    before = await market.last_seq()
+    assert await market.model_named(before) is None
+    first = await market.append_event(EventType.MODEL_PUBLISHED, payload={"modelId": "first"})
+    second = await market.append_event(EventType.MODEL_PUBLISHED, payload={"modelId": "second"})
+    after = await market.append_event(EventType.OFFER_UPSERTED, offer_id=OFFER)
+    assert await market.model_named(before) is None
+    assert await market.model_named(first) == "first"
+    assert await market.model_named(second) == "second"
+    assert await market.model_named(after) == "second"
