@@ -42,6 +42,8 @@ from scoring.corpus_building import build_corpus
 from scoring.scorer import build_scorer
 
 PER_BUYER, PER_OFFER = 25.0, 20.0
+# Draws for each distinct pair: some find what the buyer has already.
+DRAWS = 1.18
 FEWEST, MOST = 3, 2000
 COMMUNITY = 300
 AT_HOME = 0.8
@@ -124,7 +126,7 @@ def measured(millions: float, epochs: int | None, threads: int) -> dict[str, Any
 def drawn(interactions: int, random: np.random.Generator) -> MatrixData:
     """A graph of about so many distinct pairs."""
     buyers, offers = round(interactions / PER_BUYER), round(interactions / PER_OFFER)
-    degrees = random.lognormal(np.log(PER_BUYER) - 0.5, 1.0, buyers).clip(FEWEST, MOST)
+    degrees = random.lognormal(np.log(PER_BUYER * DRAWS) - 0.5, 1.0, buyers).clip(FEWEST, MOST)
     buyer = np.repeat(np.arange(buyers), degrees.astype(np.int64))
     # Offers of a community lie together, so that a draw within one is a draw from a stretch.
     weight = np.cumsum(random.lognormal(0.0, 1.5, offers))
