@@ -14,8 +14,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
+
 from graph.queries import Query
-from graph.tables import ColumnType
+from graph.tables import POLARS_TYPES, ColumnType
 from graph.values import known_type
 
 _SAMPLES: dict[ColumnType, Any] = {
@@ -27,6 +29,7 @@ _SAMPLES: dict[ColumnType, Any] = {
     ColumnType.STRINGS: [""],
 }
 _CASTS = {ColumnType.INT: "INT64", ColumnType.FLOAT: "DOUBLE", ColumnType.TIME: "TIMESTAMP"}
+_ROWS_WORTH_A_TABLE = 64
 _CONVERTED = ("TIMESTAMP", "DECIMAL", "INT128")
 
 
@@ -45,9 +48,12 @@ def bind(query: Query, parameters: Mapping[str, Any]) -> tuple[str, dict[str, An
             marks.append(f"{name}:{len(value).bit_length()}")
             if value and isinstance(value[0], dict):
                 rows, guard = _guarded(value)
-                value = [guard, *rows]
-                text = re.sub(rf"\${name}\b", f"${name}[2:]", text)
                 marks.append(_type_name(guard))
+                if len(rows) >= _ROWS_WORTH_A_TABLE and _only_creates(text, name):
+                    text, value = _loaded(text, name, rows, guard)
+                else:
+                    value = [guard, *rows]
+                    text = re.sub(rf"\${name}\b", f"${name}[2:]", text)
         elif value is None:
             kind = known_type(name)
             cast = _CASTS.get(kind, "STRING") if kind else "STRING"
@@ -74,6 +80,49 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain_value(inner) for key, inner in value.items()}
     return value
+
+
+def _only_creates(text: str, name: str) -> bool:
+    """Whether each row makes something new and nothing is answered: their order is all one."""
+    words = set(re.findall(r"\b[A-Z]+\b", text))
+    unwound = re.findall(rf"^UNWIND \${name} AS \w+$", text, re.MULTILINE)
+    named_once = len(re.findall(rf"\${name}\b", text)) == len(unwound) == 1
+    return named_once and "CREATE" in words and not words & {"MERGE", "RETURN", "DELETE"}
+
+
+def _loaded(
+    text: str, name: str, rows: list[dict[str, Any]], guard: dict[str, Any]
+) -> tuple[str, pl.DataFrame]:
+    """The text with a table read in place of a list unwound, and that table.
+
+    The engine takes 6 us for each value of a list of rows, and hardly anything for a table's; but
+    it hands a table's rows out in any order, as several threads read them.
+    """
+    table = pl.DataFrame(
+        {
+            f"c{at}": pl.Series([row[key] for row in rows], dtype=_frame_type(sample), strict=False)
+            for at, (key, sample) in enumerate(guard.items())
+        }
+    )
+    fields = ", ".join(f"{key}: c{at}" for at, key in enumerate(guard))
+    loading = rf"LOAD FROM ${name} WITH {{{fields}}} AS \1"
+    return re.sub(rf"^UNWIND \${name} AS (\w+)$", loading, text, flags=re.MULTILINE), table
+
+
+def _frame_type(sample: Any) -> Any:
+    if isinstance(sample, datetime):
+        return pl.Datetime("us")
+    if isinstance(sample, list):
+        return pl.List(_frame_type(sample[0]))
+    if isinstance(sample, dict):
+        return pl.Struct({key: _frame_type(inner) for key, inner in sample.items()})
+    return POLARS_TYPES[_scalar_kind(sample)]
+
+
+def _scalar_kind(sample: bool | str | float) -> ColumnType:
+    if isinstance(sample, (bool, str)):
+        return _kind_of(sample)
+    return ColumnType.FLOAT if isinstance(sample, float) else ColumnType.INT
 
 
 def _naive(value: Any) -> Any:
