@@ -132,7 +132,8 @@ def fit_weights(examples: Examples) -> Blend:
     _, spread = _moments(examples.phi)
     spread[list(PER_BUYER)] = 0.0
     usable = spread > 1e-9
-    scaled = examples.phi[:, usable] / spread[usable].astype(np.float32)
+    scaled = examples.phi[:, usable]
+    scaled /= spread[usable].astype(np.float32)
     count = int(examples.buyer.max(initial=-1)) + 1
     starts = np.searchsorted(examples.buyer, np.arange(count))
     takes = np.bincount(examples.buyer, weights=examples.taken, minlength=count)
@@ -280,21 +281,19 @@ def ndcg_of_blends(
     fresh: Ragged,
     blends: dict[str, Blend],
     progress: Progress,
-) -> dict[str, float]:
-    """Mean NDCG@20 of each blend over these buyers, all offers they have not bought ranked."""
-    totals = dict.fromkeys(blends, 0.0)
+) -> dict[str, Floats]:
+    """NDCG@20 (T,) of each blend for these buyers (T,), all offers they have not bought ranked."""
+    figures = {name: np.zeros(len(buyers)) for name in blends}
     with progress.task("Comparing models", len(buyers)) as task:
-        for buyer, (offers, phi) in zip(
-            buyers.tolist(), candidate_components(scorer, buyers), strict=True
-        ):
-            wanted = fresh.row(buyer)
+        for row, (offers, phi) in enumerate(candidate_components(scorer, buyers)):
+            wanted = fresh.row(int(buyers[row]))
             relevant = Ragged(np.array([0, len(wanted)]), wanted)
             for name, blend in blends.items():
                 top = rank_top(logit_rows(phi, blend.combination)[None, :], 20)
                 shown = np.where(top >= 0, offers[top], -1).astype(np.int32)
-                totals[name] += measure_top(shown, relevant, 20).means()["ndcg"]
+                figures[name][row] = measure_top(shown, relevant, 20).ndcg[0]
             task.advance()
-    return {name: total / max(len(buyers), 1) for name, total in totals.items()}
+    return figures
 
 
 def _sampled(

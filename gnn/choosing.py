@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.memory import give_back_memory
 from core.progress import Progress
 from core.snapshot import GraphSnapshot
 from gnn.again_tuning import tune_fading
@@ -36,6 +37,8 @@ from scoring.walk import WalkSettings
 
 # What is served under the product's name: the better of the two fitted forms.
 FORMS = ("network", "weights")
+# By how many standard errors the best must be ahead of these, the plainest first, to be chosen.
+DOUBT = (("popularity", 2.0), ("weights", 1.0))
 OFFERPATH = "offerpath"
 
 
@@ -110,10 +113,26 @@ def with_links(model: Model, links: OfferRows) -> Model:
     return Model(model.version, model.offer_ids, arrays, model.manifest)
 
 
-def _fitted(examples: Examples, seed: int, progress: Progress) -> dict[str, Blend]:
-    """Each of FORMS, fitted on these examples."""
-    forms = (fit_network(examples, seed, progress), fit_weights(examples))
-    return dict(zip(FORMS, forms, strict=True))
+def plainest_of_the_best(figures: dict[str, NDArray[np.float64]]) -> str:
+    """The best model, or a plainer one that it is not clearly ahead of (DOUBT).
+
+    ``figures`` (T,) are of the same buyers for each model. Among models that cannot be told apart
+    the highest figure is luck. The weighted sum holds all the simple models; what it cannot be
+    told from adds nothing to it.
+    """
+    best = max(figures, key=lambda name: float(figures[name].mean()))
+    for name, errors in DOUBT:
+        ahead = figures[best] - figures[name]
+        if ahead.mean() <= errors * ahead.std(ddof=1) / np.sqrt(len(ahead)):
+            return name
+    return best
+
+
+def _fitted(form: str, examples: Examples, seed: int, progress: Progress) -> Blend:
+    """One of FORMS, fitted on these examples."""
+    if form == "network":
+        return fit_network(examples, seed, progress)
+    return fit_weights(examples)
 
 
 def decide(
@@ -142,23 +161,28 @@ def decide(
     scorer = build_scorer(
         corpus, with_links(model, links), blend=UNTRAINED, walk=walk, fading=fading
     )
+    give_back_memory()
     random = np.random.default_rng(seed)
     halves = np.split(testers, [len(testers) // 2])
     examples = [gather_examples(scorer, h, split.fresh, random, progress) for h in halves]
-    fitted = [_fitted(half, seed, progress) for half in examples]
-    figures = dict.fromkeys(fitted[0] | SINGLES, 0.0)
+    give_back_memory()
+    fitted = [{form: _fitted(form, half, seed, progress) for form in FORMS} for half in examples]
     # Each half is judged by what the other was fitted on.
-    for half, blends in zip(halves, reversed(fitted), strict=True):
-        found = ndcg_of_blends(scorer, half, split.fresh, blends | SINGLES, progress)
-        for name, figure in found.items():
-            figures[name] += figure * len(half) / len(testers)
-    winner = max(figures, key=lambda name: figures[name])
+    parts = [
+        ndcg_of_blends(scorer, half, split.fresh, blends | SINGLES, progress)
+        for half, blends in zip(halves, reversed(fitted), strict=True)
+    ]
+    figures = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    winner = plainest_of_the_best(figures)
     every = examples[0].joined(examples[1])
     if winner in SINGLES:
         blend, judged = (calibrated(SINGLES[winner], known) for known in (every, examples[0]))
     else:
-        blend, judged = _fitted(every, seed, progress)[winner], fitted[0][winner]
-    validation = {OFFERPATH: max(figures[name] for name in FORMS)} | figures
+        # Each half is as large as half of ``every``.
+        del examples
+        blend, judged = _fitted(winner, every, seed, progress), fitted[0][winner]
+    means = {name: float(figure.mean()) for name, figure in figures.items()}
+    validation = {OFFERPATH: max(means[name] for name in FORMS)} | means
     served = OFFERPATH if winner in FORMS else winner
     blend = weigh_again(scorer, blend, testers, split.taken)
     judged = weigh_again(scorer, judged, halves[0], split.taken)

@@ -107,11 +107,16 @@ class OfferSage(nn.Module):
             if layer == 1
             else (self.offer2, self.by_category2, self.by_vendor2)
         )
-        within, listed = graph.category_to_offer, graph.vendor_to_offer
         total: Tensor = own((buyers, offers), graph.to_offer, messages.to_offer)
-        upwards: Tensor = by_category((categories, offers), within, messages.from_category)
-        listing: Tensor = by_vendor((vendors, offers), listed, messages.from_vendor)
-        return total + upwards + listing
+        others = (
+            (by_category, categories, graph.category_to_offer, messages.from_category),
+            (by_vendor, vendors, graph.vendor_to_offer, messages.from_vendor),
+        )
+        for layer_of, rows, links, weights in others:
+            # Without links a layer adds nothing, at the memory and time of all offers' rows.
+            if len(links.source):
+                total = total + layer_of((rows, offers), links, weights)
+        return total
 
     def _output(self, *layers: Tensor) -> Tensor:
         total = sum(w * rows for w, rows in zip(self.layer_weights, layers, strict=True))

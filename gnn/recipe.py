@@ -139,9 +139,7 @@ def loss_of(layers: Layers, step: Step, recipe: Recipe) -> Tensor:
     """Mean over pairs of -log softmax(positive | positive and negatives), a buyer's by sqrt."""
     buyers = layers.buyer_z[step.buyers] / recipe.temperature
     against = buyers @ layers.offer_z[step.negatives].T
-    against = against.index_put(
-        (step.known_row, step.known_column), torch.tensor(-1e4, dtype=against.dtype)
-    )
+    against.index_put_((step.known_row, step.known_column), torch.tensor(-1e4, dtype=against.dtype))
     rest = torch.logsumexp(against, dim=1)
     positive = (buyers[step.pair_row] * layers.offer_z[step.pair_offer]).sum(dim=1)
     per_pair = torch.nn.functional.softplus(rest[step.pair_row] - positive)

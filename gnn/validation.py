@@ -22,8 +22,8 @@ from scoring.ragged import ragged_from_pairs
 MOST_TESTERS = 4000
 # Scores that may be made to choose by: with many offers fewer buyers are asked.
 MOST_SCORES = 200_000_000
-# Testers ranked at once: what bounds the memory.
-BLOCK = 128
+# Scores held at once: what bounds the memory, 8 MB of float32.
+CELLS = 2**21
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,9 @@ class Validation:
     def __call__(self, layers: Layers) -> float:
         """Layers of the whole graph -> the mean over the testers."""
         tops = []
-        for start in range(0, len(self.testers), BLOCK):
-            rows = np.arange(start, min(start + BLOCK, len(self.testers)))
+        height = max(1, CELLS // max(len(layers.offer_z), 1))
+        for start in range(0, len(self.testers), height):
+            rows = np.arange(start, min(start + height, len(self.testers)))
             scores = (layers.buyer_z[self.testers[rows]] @ layers.offer_z.T).numpy()
             tops.append(rank_top(scores, 20, rows_of(self.masked, rows)))
         return measure_top(np.concatenate(tops), self.relevant, 20).means()["ndcg"]

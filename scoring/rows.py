@@ -41,18 +41,29 @@ def row_sums(rows: OfferRows) -> NDArray[np.float64]:
     return sums
 
 
+@njit(cache=True, nogil=True)
 def columns_of(rows: OfferRows) -> OfferRows:
     """The rows transposed: row i lists the offers j (ascending) that link to i."""
     count = len(rows.ptr) - 1
-    source = np.repeat(np.arange(count, dtype=np.int32), np.diff(rows.ptr))
-    order = np.argsort(rows.offer, kind="stable")
     ptr = np.zeros(count + 1, dtype=np.int64)
-    np.cumsum(np.bincount(rows.offer, minlength=count), out=ptr[1:])
-    return OfferRows(ptr, source[order], rows.weight[order])
+    for i in rows.offer:
+        ptr[i + 1] += 1
+    ptr = np.cumsum(ptr)
+    end = ptr[:-1].copy()
+    source = np.empty(len(rows.offer), dtype=np.int32)
+    weight = np.empty(len(rows.offer), dtype=np.float32)
+    for j in range(count):
+        for at in range(rows.ptr[j], rows.ptr[j + 1]):
+            i = rows.offer[at]
+            source[end[i]], weight[end[i]] = j, rows.weight[at]
+            end[i] += 1
+    return OfferRows(ptr, source, weight)
 
 
 def renumbered(rows: OfferRows, number: NDArray[np.int64], offers: int) -> OfferRows:
     """Rows by other numbers: offer j becomes ``number[j]`` of ``offers``, -1 leaves it out."""
+    if np.array_equal(number, np.arange(offers)):
+        return rows
     source = np.repeat(number, np.diff(rows.ptr))
     target = number[rows.offer]
     kept = np.flatnonzero((source >= 0) & (target >= 0))

@@ -35,13 +35,30 @@ def _share(seed: int) -> float:
     return float(counts.max(axis=0).mean() / 5)
 
 
-def test_what_is_held_out_of_a_buyer_belongs_together() -> None:
+def test_what_is_held_out_of_a_buyer_that_drifts_belongs_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    half = share_from_one_cluster()
+    monkeypatch.setattr(grouping, "DRIFTING", 1.0)
     assert share_from_one_cluster() > 0.74
+    monkeypatch.setattr(grouping, "DRIFTING", 0.0)
+    assert share_from_one_cluster() < 0.7 < half
 
 
 def test_without_a_drift_it_is_a_random_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grouping, "NOISE", 1e6)
     assert share_from_one_cluster() < 0.7
+
+
+def test_where_buyers_have_no_tastes_no_offer_is_held_out_more_than_others() -> None:
+    random = np.random.default_rng(5)
+    offer = np.concatenate([random.choice(OFFERS, EACH, replace=False) for _ in range(BUYERS)])
+    buyer = np.repeat(np.arange(BUYERS), EACH)
+    late = grouping.lateness(buyer, offer, (BUYERS, OFFERS), seed=0).reshape(BUYERS, EACH)
+    held = np.argsort(np.argsort(-late, axis=1), axis=1).ravel() < EACH // 5
+    counts, taken = np.bincount(offer[held], minlength=OFFERS), np.bincount(offer)
+    deviations = (counts - taken / 5) / np.sqrt(taken * 0.2 * 0.8)
+    assert deviations.std() < 1.2
 
 
 def test_the_same_seed_gives_the_same_and_another_another() -> None:

@@ -1,0 +1,34 @@
+"""What is served is the best model, and a plainer one where the best is not clearly ahead."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnn.choosing import plainest_of_the_best
+
+BUYERS, ERROR = 400, 0.01
+LEVEL = np.full(BUYERS, 0.1)
+
+
+def ahead(errors: float) -> NDArray[np.float64]:
+    """Figures whose mean is so many of their standard errors above LEVEL."""
+    noise = np.tile([1.0, -1.0], BUYERS // 2) * ERROR * np.sqrt(BUYERS - 1)
+    return LEVEL + ERROR * errors + noise
+
+
+def test_a_clear_lead_is_taken() -> None:
+    plain = {"popularity": LEVEL, "weights": LEVEL}
+    assert plainest_of_the_best(plain | {"network": ahead(3.0)}) == "network"
+
+
+def test_what_is_not_told_from_the_weighted_sum_gives_way_to_it() -> None:
+    plain = {"popularity": LEVEL / 2, "weights": LEVEL}
+    assert plainest_of_the_best(plain | {"network": ahead(0.9)}) == "weights"
+    assert plainest_of_the_best(plain | {"network": ahead(1.1)}) == "network"
+
+
+def test_where_nothing_beats_popularity_clearly_it_serves() -> None:
+    plain = {"popularity": LEVEL, "weights": LEVEL / 2}
+    assert plainest_of_the_best(plain | {"slim": ahead(1.9)}) == "popularity"
+    assert plainest_of_the_best(plain | {"slim": ahead(2.1)}) == "slim"
