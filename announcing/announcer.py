@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from announcing.rounds import Rounds
@@ -32,6 +33,9 @@ LEASE = "announcer"
 LEASE_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 """Between two tries to take the lease, and after a failure."""
+
+FORGET_SECONDS = 86_400.0
+"""Between two times of forgetting pairs that ended longer ago than anything asks for."""
 
 TICK_SECONDS = 0.5
 """How long a validity that begins or ends, or a new model, may go unnoticed."""
@@ -123,10 +127,18 @@ class Announcer:
         await rounds.begin()
         self._rounds = rounds
         logger.info("Announcing from %d of the log on, as %s.", rounds.position, self._holder)
+        forget_at = monotonic()
         while True:
-            if not await rounds.turn():
-                await self._matching.wait_beyond(rounds.seen, TICK_SECONDS)
+            is_busy = await rounds.turn()
             self._error = None
+            if is_busy:
+                continue
+            if monotonic() >= forget_at:
+                # By who announces, between two of its turns: no other reads and writes states.
+                over = self._clock() - self._rules.window
+                await self._store.forget_match_states(lease, over)
+                forget_at = monotonic() + FORGET_SECONDS
+            await self._matching.wait_beyond(rounds.seen, TICK_SECONDS)
 
     def _note(self, error: Exception) -> None:
         if self._error != str(error):

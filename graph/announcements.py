@@ -163,6 +163,20 @@ class Announcements(GraphSession):
 
         return await self.engine.write(work)
 
+    async def forget_match_states(self, lease: Lease, before: datetime) -> None:
+        """Remove the states of pairs that were withdrawn and last told as new before a time.
+
+        Raises:
+            LeaseLostError: when another process announces now.
+        """
+
+        async def work(tx: Transaction) -> None:
+            await check_lease(tx, lease)
+            ended = {"status": MatchStatus.WITHDRAWN, "before": before}
+            await tx.run(load_query("drop_match_states"), ended)
+
+        await self.engine.write(work)
+
     async def _keep_tops(self, lease: Lease, tops: Sequence[MatchTop]) -> None:
         async def work(tx: Transaction) -> None:
             await check_lease(tx, lease)

@@ -435,6 +435,30 @@ async def test_an_announcer_outlives_a_graph_that_is_away(
     assert await market.store.take_lease("announcer", "next", 5) is not None
 
 
+async def test_pairs_that_ended_long_ago_are_forgotten_and_may_begin_anew(
+    market: Announced,
+) -> None:
+    await market.store.upsert_offers([loved("fresh", available_quantity=3)])
+    buyers = {event.buyer_id for event in await market.settle()}
+    await market.store.upsert_offers([{"id": "fresh", "available_quantity": 0}])
+    await market.settle()
+    assert len(await market.store.match_states(offer_ids=["fresh"])) == len(buyers)
+    market.clock.pass_on(days=RULES.window.days + 1)
+    await market.store.release_lease(market.lease)
+    settings = load_settings(home=market.home, match_top=RULES.size)
+    async with announcing(market.store, market.matching, settings, market.clock) as announcer:
+        for _ in range(1_500):
+            if not (left := await market.store.match_states(offer_ids=["fresh"])):
+                break
+            await asyncio.sleep(0.02)
+        assert left == []
+        await market.store.upsert_offers([{"id": "fresh", "available_quantity": 5}])
+        end = await market.store.last_seq()
+        await _until(lambda: announcer.status().position > end)
+    again = {e.buyer_id for e in await market.news() if e.offer_id == "fresh"}
+    assert buyers <= again
+
+
 async def _import(store: GraphStore, batch: str) -> None:
     schema = TABLES["Buyer"].frame_schema
     values = {"id": "imported", "batchId": batch}

@@ -288,3 +288,23 @@ async def test_the_model_that_was_named_last_up_to_a_seq(market: GraphStore) -> 
     assert await market.model_named(first) == "first"
     assert await market.model_named(second) == "second"
     assert await market.model_named(after) == "second"
+
+
+async def test_pairs_that_ended_are_forgotten_when_nothing_asks_for_them_any_more(
+    market: GraphStore, clock: SetClock
+) -> None:
+    lease, position = await begun(market)
+    other = replace(CREATED, offer_id=OTHER_OFFER)
+    told = [CREATED, other, OTHERS, replace(GONE, offer_id=OTHER_OFFER)]
+    await market.announce(lease, position, position, told, [], now=clock.now)
+    await market.forget_match_states(lease, clock.now)
+    assert len(await market.match_states(buyer_ids=[BUYER, OTHER_BUYER])) == 3
+    # What stands is kept, however old; of what ended only what was told before that time goes.
+    await market.forget_match_states(lease, clock.now + timedelta(microseconds=1))
+    left = await market.match_states(buyer_ids=[BUYER, OTHER_BUYER])
+    assert {(one.buyer_id, one.offer_id) for one in left} == {
+        (BUYER, OFFER),
+        (OTHER_BUYER, OTHER_OFFER),
+    }
+    with pytest.raises(LeaseLostError):
+        await market.forget_match_states(replace(lease, epoch=lease.epoch - 1), clock.now)
