@@ -203,7 +203,11 @@ def _choose(
 
 
 def _suiting_recipe(snapshot: GraphSnapshot, session: _Session, watch: Validation) -> Recipe:
-    """Of the recipes, the one that is best on the validation slice after a few epochs."""
+    """Of the recipes, the one that is best on the validation slice after a few epochs.
+
+    Not the one that was best on the way: the first steps from the SVD may be better than the next
+    ten epochs, and worse than the twentieth.
+    """
     recipes = session.settings.recipes
     if len(recipes) == 1:
         return recipes[0]
@@ -213,7 +217,7 @@ def _suiting_recipe(snapshot: GraphSnapshot, session: _Session, watch: Validatio
             snapshot, session, recipe, f"trying-{number}", f"Trying recipe {number + 1}",
             watch=watch, stop_at=min(TRIAL_EPOCHS, session.settings.epochs),
         )  # fmt: skip
-        figures.append(max(figure for _, _, figure in fitted.curve))
+        figures.append(fitted.curve[-1][2])
     return recipes[int(np.argmax(figures))]
 
 
