@@ -14,7 +14,8 @@ LEVEL = np.full(BUYERS, 0.1)
 def ahead(errors: float) -> NDArray[np.float64]:
     """Figures whose mean is so many of their standard errors above LEVEL."""
     noise = np.tile([1.0, -1.0], BUYERS // 2) * ERROR * np.sqrt(BUYERS - 1)
-    return LEVEL + ERROR * errors + noise
+    figures: NDArray[np.float64] = LEVEL + ERROR * errors + noise
+    return figures
 
 
 def test_a_clear_lead_is_taken() -> None:
