@@ -242,10 +242,7 @@ async def _keep_changes(
             left[key] = after
             told.append(change)
     added = [_state_row(key, state) for key, state in left.items() if key not in stored]
-    for start in range(0, len(added), _CHUNK):
-        # One time for all: Neo4j's driver takes longer over a time than over the rest of a row.
-        part = {"rows": added[start : start + _CHUNK], "now": now}
-        await tx.run(load_query("add_match_states"), part)
+    await run_rows(tx, "add_match_states", added, now=now)
     changed = [
         {**_state_row(key, state), "announcedAt": state.announced_at}
         for key, state in left.items()

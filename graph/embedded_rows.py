@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from graph.queries import Query
-from graph.tables import POLARS_TYPES, ColumnType
+from graph.tables import ColumnType
 from graph.values import known_type
 
 _SAMPLES: dict[ColumnType, Any] = {
@@ -87,7 +87,7 @@ def _only_creates(text: str, name: str) -> bool:
     words = set(re.findall(r"\b[A-Z]+\b", text))
     unwound = re.findall(rf"^UNWIND \${name} AS \w+$", text, re.MULTILINE)
     named_once = len(re.findall(rf"\${name}\b", text)) == len(unwound) == 1
-    return named_once and "CREATE" in words and not words & {"MERGE", "RETURN", "DELETE"}
+    return named_once and "CREATE" in words and not words & {"MERGE", "SET", "RETURN", "DELETE"}
 
 
 def _loaded(
@@ -110,19 +110,11 @@ def _loaded(
 
 
 def _frame_type(sample: Any) -> Any:
-    if isinstance(sample, datetime):
-        return pl.Datetime("us")
     if isinstance(sample, list):
         return pl.List(_frame_type(sample[0]))
     if isinstance(sample, dict):
         return pl.Struct({key: _frame_type(inner) for key, inner in sample.items()})
-    return POLARS_TYPES[_scalar_kind(sample)]
-
-
-def _scalar_kind(sample: bool | str | float) -> ColumnType:
-    if isinstance(sample, (bool, str)):
-        return _kind_of(sample)
-    return ColumnType.FLOAT if isinstance(sample, float) else ColumnType.INT
+    return type(sample)
 
 
 def _naive(value: Any) -> Any:

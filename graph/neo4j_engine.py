@@ -101,7 +101,6 @@ class Neo4jEngine:
         bound = plain_parameters(parameters)
         if unwinds_nothing(query, bound):
             return wide_frame(read.columns, [])
-
         with _named(self._uri, query):
             try:
                 rows = await self._transact(READ_ACCESS, lambda tx: packed_rows(tx, read, bound))
@@ -164,9 +163,9 @@ class Neo4jEngine:
     async def close(self) -> None:
         """Close every connection, after what is still running, or after five seconds."""
         if self._running:
-            await asyncio.wait(self._running, timeout=CLOSE_SECONDS)
-        for task in self._running:
-            task.cancel()
+            _, left = await asyncio.wait(self._running, timeout=CLOSE_SECONDS)
+            for task in left:
+                task.cancel()
         await self._driver.close()
 
     async def _read(

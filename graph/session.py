@@ -135,20 +135,27 @@ async def append_events(
         }
         for seq, draft in enumerate(drafts, first)
     ]
-    for start in range(0, len(rows), _CHUNK):
-        # One time for all: Neo4j's driver takes longer over a time than over the rest of a row.
-        part = {"rows": rows[start : start + _CHUNK], "now": now}
-        await tx.run(load_query("write_events"), part)
+    await run_rows(tx, "write_events", rows, now=now)
     return last
 
 
 async def run_rows(
-    tx: Transaction, name: str, rows: Sequence[Mapping[str, Any]], *, chunk: int = _CHUNK
+    tx: Transaction,
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    chunk: int = _CHUNK,
+    **shared: Any,
 ) -> None:
-    """Run a query over ``$rows`` in chunks; nothing to do without rows."""
+    """Run a query over ``$rows`` in chunks; nothing to do without rows.
+
+    ``shared`` are parameters that are the same for all rows. A time that all have belongs there:
+    Neo4j's driver takes longer over a time than over the rest of a row.
+    """
     query = load_query(name)
     for start in range(0, len(rows), chunk):
-        await tx.run(query, {"rows": [dict(row) for row in rows[start : start + chunk]]})
+        part = [dict(row) for row in rows[start : start + chunk]]
+        await tx.run(query, {"rows": part, **shared})
 
 
 async def run_lines(tx: Transaction, name: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from numba import njit
 from numpy.typing import NDArray
 
@@ -41,23 +42,12 @@ def row_sums(rows: OfferRows) -> NDArray[np.float64]:
     return sums
 
 
-@njit(cache=True, nogil=True)
 def columns_of(rows: OfferRows) -> OfferRows:
     """The rows transposed: row i lists the offers j (ascending) that link to i."""
     count = len(rows.ptr) - 1
-    ptr = np.zeros(count + 1, dtype=np.int64)
-    for i in rows.offer:
-        ptr[i + 1] += 1
-    ptr = np.cumsum(ptr)
-    end = ptr[:-1].copy()
-    source = np.empty(len(rows.offer), dtype=np.int32)
-    weight = np.empty(len(rows.offer), dtype=np.float32)
-    for j in range(count):
-        for at in range(rows.ptr[j], rows.ptr[j + 1]):
-            i = rows.offer[at]
-            source[end[i]], weight[end[i]] = j, rows.weight[at]
-            end[i] += 1
-    return OfferRows(ptr, source, weight)
+    columns = sp.csr_array((rows.weight, rows.offer, rows.ptr), shape=(count, count)).tocsc()
+    ptr = columns.indptr.astype(np.int64)
+    return OfferRows(ptr, columns.indices.astype(np.int32), columns.data)
 
 
 def renumbered(rows: OfferRows, number: NDArray[np.int64], offers: int) -> OfferRows:

@@ -75,6 +75,11 @@ async def test_a_transaction_that_fails_leaves_none(embedded_engine: EmbeddedEng
         ("UNWIND $rows AS row\nMERGE (e:Event {seq: row.seq})", False),
         ("UNWIND $rows AS row\nMATCH (e:Event {seq: row.seq}) SET e.rank = row.rank", False),
         ("UNWIND $rows AS row\nCREATE (e:Event {seq: row.seq, rank: size($rows)})", False),
+        (
+            "UNWIND $rows AS row\nMATCH (b:Buyer {id: row.id}) SET b.seen = row.seq\n"
+            "CREATE (e:Event {seq: row.seq})",
+            False,
+        ),
     ],
 )
 def test_only_what_creates_and_answers_nothing_may_lose_its_order(
