@@ -7,7 +7,8 @@ more its held-out offers are linked among themselves than to the rest, 1.49 time
 they are held out, 1.34 deviations of chance; a random draw has 1.02 and 1.00, these groups 1.52
 and 1.36 (invoices by time: 1.2 to 1.4, and 3.7). A random draw prefers what links the offers of
 one afternoon, and promises much that the next months do not keep (docs/decisions/0012). Half of
-the buyers drift so, of the others it is a random draw: no graph tells which test awaits it.
+the buyers drift so, of the others it is a random draw: no graph tells which test awaits it
+(docs/decisions/0013).
 
 Only directions that stand out from those of a shuffled graph are tastes. Where none do, a drift
 would follow the very pairs that it is to hide, which a model can learn to guess and no test
