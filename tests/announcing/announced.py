@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -120,3 +120,13 @@ def loved(key: str, **more: Any) -> dict[str, Any]:
     """An offer as many buyers want one: in the categories that most buy from."""
     row = {"id": key, "title": "wanted", "category_ids": ["c000", "c01"], "vendor_id": "v1"}
     return {**row, "price_minor": 1_000, "currency": "EUR", **more}
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - nothing to wait on
+            await asyncio.sleep(0.02)
+
+
+async def until_model(matching: MatchingService, version: str) -> None:
+    await until(lambda: matching.model_info().version == version)

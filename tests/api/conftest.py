@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import jwt
 import pytest
 
 from core.api_keys import hash_api_key
@@ -46,6 +48,20 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 def key_of(role: Role) -> str:
     """The API key of that role on the production server."""
     return f"opk_{role.value}-of-the-tests"
+
+
+def token(**changed: Any) -> str:
+    """A token of buyer number 1, good for five minutes; a claim changed to None is left out."""
+    claims = {
+        "sub": market.buyer(1),
+        "role": "buyer",
+        "aud": "offerpath",
+        "iss": "offerpath",
+        "exp": datetime.now(UTC) + timedelta(minutes=5),
+        **changed,
+    }
+    kept = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(kept, JWT_SECRET, algorithm="HS256")
 
 
 def give_key(serving: Serving, role: Role, secret: str | None = None) -> ApiKey:

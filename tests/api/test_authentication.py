@@ -20,25 +20,12 @@ from core.entities import ApiKey, Role
 from core.errors import SettingsError, UnauthenticatedError
 from core.settings import Environment, load_settings
 from tests.api import market
-from tests.api.conftest import JWT_SECRET, key_of
+from tests.api.conftest import JWT_SECRET, key_of, token
 from tests.api.serving import Serving
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 WHO = "{ offers(first: 1) { edges { cursor } } }"
 OWN_NAME = f'{{ buyer(by: {{externalId: "{market.buyer(1)}"}}) {{ name }} }}'
-
-
-def token(**changed: Any) -> str:
-    claims = {
-        "sub": market.buyer(1),
-        "role": "buyer",
-        "aud": "offerpath",
-        "iss": "offerpath",
-        "exp": datetime.now(UTC) + timedelta(minutes=5),
-        **changed,
-    }
-    kept = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode(kept, JWT_SECRET, algorithm="HS256")
 
 
 def test_without_a_credential_there_is_nothing_in_production(production: Serving) -> None:

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import jwt
 import pytest
 
 import api.match_channels
@@ -16,7 +15,7 @@ import api.websocket_endpoint
 from core.entities import Role
 from tests.announcing.log import match
 from tests.api import market
-from tests.api.conftest import JWT_SECRET, give_key, key_of
+from tests.api.conftest import give_key, key_of, token
 from tests.api.following import (
     FOLLOW,
     OFFER,
@@ -33,16 +32,9 @@ from tests.api.test_websocket import socket
 
 
 async def test_a_token_ends_its_socket_when_it_expires(production: Serving) -> None:
-    claims = {
-        "sub": market.buyer(1),
-        "role": "buyer",
-        "aud": "offerpath",
-        "iss": "offerpath",
-        "exp": datetime.now(UTC) + timedelta(seconds=3),
-    }
-    token = jwt.encode(claims, JWT_SECRET, algorithm="HS256")
+    soon = token(exp=datetime.now(UTC) + timedelta(seconds=3))
     async with socket(production) as client:
-        await client.init({"Authorization": f"Bearer {token}"})
+        await client.init({"Authorization": f"Bearer {soon}"})
         await client.subscribe("1", FOLLOW)
         assert await client.close_code() == 4403
 

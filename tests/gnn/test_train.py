@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,10 +14,11 @@ from core.entities import Buyer, BuyerProfile, Evidence, EvidenceKind
 from core.errors import DamagedError, InputError
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
-from gnn.fitting import Schedule, fit
+from gnn import train as train_module
+from gnn.fitting import Fitted, Schedule, fit
 from gnn.graph import build_graph
 from gnn.model import Layers
-from gnn.recipe import Recipe
+from gnn.recipe import RECIPES, Recipe
 from gnn.train import TrainedModel, publish, train
 from scoring.artifact import load_model
 from scoring.corpus_building import build_corpus, with_offer_rows
@@ -45,6 +47,23 @@ def test_the_same_seed_gives_the_same_model(planted: GraphSnapshot, trained: Tra
     assert again.model.manifest == trained.model.manifest
     other = train(planted, replace(SMALL, seed=4), now=NOW)
     assert not np.array_equal(other.model.arrays["offer_z"], trained.model.arrays["offer_z"])
+
+
+def test_a_recipe_is_judged_by_where_its_trial_ends(
+    planted: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = {
+        "Trying recipe 1": ((1, 5.0, 0.9), (2, 5.0, 0.1)),
+        "Trying recipe 2": ((1, 5.0, 0.1), (2, 5.0, 0.2)),
+    }
+
+    def fit_and_say(*args: Any, label: str, **more: Any) -> Fitted:
+        fitted = fit(*args, label=label, **more)
+        return replace(fitted, curve=trials.get(label, fitted.curve))
+
+    monkeypatch.setattr(train_module, "fit", fit_and_say)
+    learned = train(planted, replace(SMALL, epochs=2), now=NOW).model.manifest["recipe"]
+    assert learned == asdict(replace(RECIPES[1], dimension=SMALL.dimension))
 
 
 def test_the_manifest_tells_where_the_model_comes_from(
