@@ -19,8 +19,6 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -30,8 +28,8 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
+from cli.console import Terminal
 from cli.train import train_settings
-from core.progress import Task
 from evaluation.costs import ClockedProgress, cpu_seconds, forget_peak, peak_rss_mb
 from evaluation.matrices import MatrixData
 from evaluation.matrix_snapshot import snapshot_of
@@ -79,6 +77,7 @@ def main() -> None:
 
 def measured_apart(millions: float, epochs: int | None, threads: int) -> dict[str, Any]:
     """The figures of one size, from a process of its own."""
+    print(f"{millions:g} million interactions", file=sys.stderr, flush=True)
     words = [sys.executable, __file__, "--one", "--millions", str(millions)]
     words += ["--threads", str(threads)] + (["--epochs", str(epochs)] if epochs else [])
     told = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -89,7 +88,7 @@ def measured_apart(millions: float, epochs: int | None, threads: int) -> dict[st
 def measured(millions: float, epochs: int | None, threads: int) -> dict[str, Any]:
     """Draw a graph, train on it, rank for some buyers: CPU seconds by stage and peak memory."""
     settings = train_settings(threads=threads, epochs=epochs)
-    clock = ClockedProgress(Lines(f"{millions:g} M"))
+    clock = ClockedProgress(Terminal().progress)
     data = drawn(round(millions * 1e6), np.random.default_rng(0))
     forget_peak()
     floor, start = peak_rss_mb(), cpu_seconds()
@@ -162,7 +161,7 @@ def growth(rows: list[dict[str, Any]]) -> list[dict[str, float]]:
 def expected_seconds(rows: list[dict[str, Any]], millions: float) -> float:
     """CPU seconds of a training of so many, by the last two sizes, no less than linear."""
     last = rows[-1]
-    exponent = max(1.0, *(step["time"] for step in growth(rows[-2:])), 1.0)
+    exponent = max([1.0, *(step["time"] for step in growth(rows[-2:]))])
     return float(last["train_seconds"] * (millions / last["millions"]) ** exponent)
 
 
@@ -183,27 +182,6 @@ def table(rows: list[dict[str, Any]]) -> str:
         lines.append([f"exponent of {name}", "", *(f"{step[name]:.2f}" for step in growth(rows))])
     lines.insert(1, ["---"] * (len(rows) + 1))
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-class Lines:
-    """Progress as a line for each task, with the CPU seconds so far."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    @contextmanager
-    def task(self, label: str, total: int | None = None) -> Iterator[Task]:  # noqa: ARG002 - protocol
-        """Say when the task begins."""
-        print(f"{self.name}: {cpu_seconds():7.0f} s  {label}", file=sys.stderr, flush=True)
-        yield _Quiet()
-
-
-class _Quiet:
-    def advance(self, steps: int = 1) -> None:
-        """Steps are not shown."""
-
-    def note(self, text: str) -> None:
-        """Figures are not shown."""
 
 
 if __name__ == "__main__":
