@@ -92,6 +92,14 @@ class TrainingGraph:
         """(offers,) int64: how many buyers have dealt with each offer."""
         return torch.diff(self.to_offer.pointer)
 
+    @property
+    def describes_offers(self) -> bool:
+        """Whether anything but purchases tells offers apart: features, categories or vendors."""
+        links_of_offers = (self.category_to_offer, self.vendor_to_offer)
+        return any(len(link.source) for link in links_of_offers) or bool(
+            (self.features != self.features[:1]).any()
+        )
+
 
 def build_graph(corpus: Corpus, spec: FeatureSpec) -> TrainingGraph:
     """The tensors of a corpus.

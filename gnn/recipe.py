@@ -3,8 +3,8 @@
 1. A part of each buyer's purchases is hidden: these pairs are to be predicted, and no message
    flows along them in either direction, so that the answer cannot be read off the graph.
 2. Some offers lose their identity, half of those their buyers too, some their categories or
-   vendor: features must carry them. Some buyers lose all their evidence: kind and country must
-   carry them.
+   vendor: features must carry them, where there are any. Some buyers lose all their evidence:
+   kind and country must carry them.
 3. One pass of GraphSAGE over everything that is left.
 4. Sampled softmax on cosine / temperature: each hidden pair against offers drawn uniformly and
    shared by all buyers of the step; what the buyer has dealt with is no negative.
@@ -32,8 +32,8 @@ class Recipe:
     temperature: float = 0.1
     learning_rate: float = 0.003
     identity_rate: float = 0.02
-    buyers_per_step: int = 4096
-    negatives: int = 2048
+    buyers_per_step: int = 2048
+    negatives: int = 8192
     hidden_share: float = 0.5
     identity_dropout: float = 0.3
     evidence_dropout: float = 0.05
@@ -110,8 +110,9 @@ def draw_step(graph: TrainingGraph, recipe: Recipe, random: torch.Generator) -> 
     predicted = graph.is_target & (row >= 0) & (coin | blind[target])
     flows = (~predicted & ~(blind[target] & (row >= 0))).float()
     fate = torch.rand(graph.offers, generator=random)
-    anonymous = fate < recipe.identity_dropout
-    flow_to_offer = flows * (fate >= recipe.identity_dropout / 2)[source]
+    dropout = recipe.identity_dropout if graph.describes_offers else 0.0
+    anonymous = fate < dropout
+    flow_to_offer = flows * (fate >= dropout / 2)[source]
     negatives = _negatives(graph, recipe, random)
     column_of = torch.full((graph.offers,), -1)
     column_of[negatives] = torch.arange(len(negatives))

@@ -23,6 +23,7 @@ from scoring.offer_features import FirstBuyers, OfferEncoder, fit_features
 from scoring.rows import no_rows
 from scoring.scorer import build_scorer
 from scoring.states import state_of
+from tests.gnn.planted import snapshot_of
 from tests.scoring.snapshots import random_snapshot
 
 RECIPES = [Recipe(dimension=12, gain_exponent=0.3), Recipe(dimension=12, relu=True)]
@@ -131,6 +132,26 @@ def test_what_a_buyer_has_dealt_with_is_no_negative(short: Trained) -> None:
     assert known == set(
         zip(graph.to_buyer.target.tolist(), graph.to_buyer.source.tolist(), strict=True)
     )
+
+
+def test_identities_are_dropped_only_where_something_else_tells_of_offers(
+    planted: GraphSnapshot,
+) -> None:
+    pairs = planted.purchases.select("buyer_id", "offer_id")
+    unsaid = snapshot_of(
+        buyers={"id": planted.buyers["id"].to_list()},
+        offers={"id": planted.offers["id"].to_list()},
+        purchases={
+            **pairs.to_dict(as_series=False),
+            "at": planted.purchases["at"].to_list(),
+            "quantity": [1] * len(pairs),
+        },
+    )
+    for snapshot, least, most in ((unsaid, 0.0, 0.0), (planted, 0.1, 0.5)):
+        corpus = build_corpus(snapshot)
+        graph = build_graph(corpus, fit_features(corpus, 0, seed=0))
+        messages = draw_step(graph, Recipe(), torch.Generator().manual_seed(0)).messages
+        assert least <= 1 - float(messages.has_identity.mean()) <= most
 
 
 def test_training_puts_torchs_settings_back(planted: GraphSnapshot) -> None:
