@@ -169,15 +169,15 @@ def fit_network(
     mean, spread = (torch.from_numpy(moment) for moment in _moments(examples.phi))
     usable = spread > 1e-6
     safe = torch.where(usable, spread, torch.ones_like(spread))
-    scaled = torch.from_numpy(examples.phi).sub(mean.float()).div_(safe.float()).mul_(usable)
+    scale = torch.where(usable, 1 / safe, 0.0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         linear, inner = torch.nn.Linear(len(safe), 1), torch.nn.Linear(len(safe), settings.hidden)
         outer = torch.nn.Linear(settings.hidden, 1, bias=False)
-        _descend(scaled, examples, (linear, inner, outer), settings, progress)
+        _descend((mean, scale), examples, (linear, inner, outer), settings, progress)
     with torch.no_grad():
-        weights = linear.weight[0].double() * usable / safe
-        into = (inner.weight.double() * usable / safe).T
+        weights = linear.weight[0].double() * scale
+        into = (inner.weight.double() * scale).T
         network = Combination(
             weights.numpy(),
             float(linear.bias[0]) - float(weights @ mean),
@@ -198,13 +198,15 @@ def _moments(phi: NDArray[np.float32]) -> tuple[Floats, Floats]:
 
 
 def _descend(
-    scaled: Tensor,
+    standard: tuple[Tensor, Tensor],
     examples: Examples,
     layers: tuple[torch.nn.Linear, torch.nn.Linear, torch.nn.Linear],
     settings: NetworkSettings,
     progress: Progress,
 ) -> None:
     linear, inner, outer = layers
+    mean, scale = (moment.float() for moment in standard)
+    phi = torch.from_numpy(examples.phi)
     count = int(examples.buyer.max(initial=-1)) + 1
     ends = np.searchsorted(examples.buyer, np.arange(count + 1))
     taken = torch.from_numpy(examples.taken.astype(np.float32))
@@ -224,7 +226,7 @@ def _descend(
                 spans = [np.arange(ends[b], ends[b + 1]) for b in chosen.tolist()]
                 rows = torch.from_numpy(np.concatenate(spans))
                 number = torch.from_numpy(np.repeat(np.arange(len(spans)), [len(s) for s in spans]))
-                x = scaled[rows]
+                x = (phi[rows] - mean) * scale
                 logits = (linear(x) + outer(inner(x).relu()))[:, 0]
                 loss = _listwise(logits, offset[rows], taken[rows], number, len(spans))
                 optimiser.zero_grad(set_to_none=True)

@@ -36,7 +36,7 @@ class Schedule:
 
     epochs: int = 20
     steps: int = 20
-    patience: int = 4
+    patience: int = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from gnn.graph import Links, TrainingGraph
 from gnn.model import Layers, Messages, OfferSage
+from gnn.softmax import log_sum_exp
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,8 @@ def draw_step(graph: TrainingGraph, recipe: Recipe, random: torch.Generator) -> 
 def loss_of(layers: Layers, step: Step, recipe: Recipe) -> Tensor:
     """Mean over pairs of -log softmax(positive | positive and negatives), a buyer's by sqrt."""
     buyers = layers.buyer_z[step.buyers] / recipe.temperature
-    against = buyers @ layers.offer_z[step.negatives].T
-    against.index_put_((step.known_row, step.known_column), torch.tensor(-1e4, dtype=against.dtype))
-    rest = torch.logsumexp(against, dim=1)
+    against = layers.offer_z[step.negatives]
+    rest = log_sum_exp(buyers, against, step.known_row, step.known_column)
     positive = (buyers[step.pair_row] * layers.offer_z[step.pair_offer]).sum(dim=1)
     per_pair = torch.nn.functional.softplus(rest[step.pair_row] - positive)
     share = torch.bincount(step.pair_row, minlength=len(step.buyers)).float() ** -0.5

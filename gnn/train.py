@@ -55,7 +55,7 @@ class TrainSettings:
     validation_share: float = 0.1
     timeless_share: float = 0.2
     recipe: Recipe | None = None
-    patience: int = 4
+    patience: int = 8
     device: str = "auto"
 
     @property
