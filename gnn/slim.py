@@ -1,6 +1,6 @@
 """Learned links between offers: each offer predicted from its nearest others by ridge regression.
 
-For every offer i the weights of the offers j that the walk links to it most strongly minimise
+For every offer i the weights of the offers j that are most like it by their buyers minimise
 ``|x_i - sum over j of x_j w_ji|^2 + ridge * sum over j of sqrt(|x_j|^2) w_ji^2`` over the buyers,
 x_vj being how much buyer v's dealings with j say (1 for a purchase, see scoring.walk.Dealings).
 Sources: SLIM with neighbours chosen beforehand (Ning and Karypis, 2011,
@@ -46,13 +46,13 @@ class SlimProblem:
         self,
         dealings: Dealings,
         shape: tuple[int, int],
-        walk: OfferRows,
+        near: OfferRows,
         neighbours: int,
     ) -> None:
-        """Dealings of a (buyers, offers) graph, and its walk rows."""
+        """Dealings of a (buyers, offers) graph; ``near`` says how near each offer is to others."""
         buyer, offer, weight = dealings
         self.buyers = shape[0]
-        self.sources = _strongest_sources(columns_of(walk), neighbours)
+        self.sources = _strongest_sources(columns_of(near), neighbours)
         self.by_offer, self.heard = weighted_rows(offer, buyer, weight, shape[1])
         self.together: NDArray[np.float32] | None = None
         if shape[1] <= DENSE_OFFERS:
@@ -98,7 +98,7 @@ def _together(dealings: Dealings, shape: tuple[int, int]) -> NDArray[np.float32]
 
 @njit(cache=True, nogil=True)
 def _strongest_sources(columns: OfferRows, neighbours: int) -> Ragged:
-    """Column i of the walk -> the ``neighbours`` offers that lead to i most strongly, ascending.
+    """Column i -> the ``neighbours`` offers that lead to i most strongly, ascending.
 
     Of equal ones the first.
     """

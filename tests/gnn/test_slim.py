@@ -7,7 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from core.progress import SILENT
+from core.snapshot import GraphSnapshot
 from gnn import slim
+from gnn.walk_tuning import slim_problem
+from scoring.corpus_building import build_corpus
 from scoring.rows import OfferRows, weights_between
 from scoring.walk import Dealings, WalkSettings, walk_rows
 
@@ -47,3 +50,12 @@ def test_an_offer_is_predicted_from_its_nearest_alone() -> None:
     _, again = learned(5, threads=2)
     assert np.array_equal(links.offer, again.offer)
     assert np.array_equal(links.weight, again.weight)
+
+
+def test_what_the_walk_discounts_does_not_hide_the_best_predictors(planted: GraphSnapshot) -> None:
+    corpus = build_corpus(planted)
+    first, second = (
+        slim_problem(corpus, WalkSettings(offer_discount=discount, evidence_discount=1 - discount))
+        for discount in (0.0, 0.8)
+    )
+    assert np.array_equal(first.sources.values, second.sources.values)
