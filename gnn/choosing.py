@@ -38,7 +38,7 @@ from scoring.walk import WalkSettings
 # What is served under the product's name: the better of the two fitted forms.
 FORMS = ("network", "weights")
 # By how many standard errors the best must be ahead of these, the plainest first, to be chosen.
-DOUBT = (("popularity", 2.0), ("weights", 1.0))
+PLAINER, DOUBT = ("popularity", "weights"), 1.0
 OFFERPATH = "offerpath"
 
 
@@ -114,16 +114,16 @@ def with_links(model: Model, links: OfferRows) -> Model:
 
 
 def plainest_of_the_best(figures: dict[str, NDArray[np.float64]]) -> str:
-    """The best model, or a plainer one that it is not clearly ahead of (DOUBT).
+    """The best model, or a plainer one (PLAINER) that it is not clearly ahead of (DOUBT).
 
     ``figures`` (T,) are of the same buyers for each model. Among models that cannot be told apart
     the highest figure is luck. The weighted sum holds all the simple models; what it cannot be
     told from adds nothing to it.
     """
     best = max(figures, key=lambda name: float(figures[name].mean()))
-    for name, errors in DOUBT:
+    for name in PLAINER:
         ahead = figures[best] - figures[name]
-        if ahead.mean() <= errors * ahead.std(ddof=1) / np.sqrt(len(ahead)):
+        if ahead.mean() <= DOUBT * ahead.std(ddof=1) / np.sqrt(len(ahead)):
             return name
     return best
 

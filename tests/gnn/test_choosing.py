@@ -31,5 +31,5 @@ def test_what_is_not_told_from_the_weighted_sum_gives_way_to_it() -> None:
 
 def test_where_nothing_beats_popularity_clearly_it_serves() -> None:
     plain = {"popularity": LEVEL, "weights": LEVEL / 2}
-    assert plainest_of_the_best(plain | {"slim": ahead(1.9)}) == "popularity"
-    assert plainest_of_the_best(plain | {"slim": ahead(2.1)}) == "slim"
+    assert plainest_of_the_best(plain | {"slim": ahead(0.9)}) == "popularity"
+    assert plainest_of_the_best(plain | {"slim": ahead(1.1)}) == "slim"
