@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
-from gnn import slim
+from gnn import slim, walk_tuning
 from gnn.walk_tuning import slim_problem
 from scoring.corpus_building import build_corpus
 from scoring.rows import OfferRows, weights_between
@@ -52,7 +52,11 @@ def test_an_offer_is_predicted_from_its_nearest_alone() -> None:
     assert np.array_equal(links.weight, again.weight)
 
 
-def test_what_the_walk_discounts_does_not_hide_the_best_predictors(planted: GraphSnapshot) -> None:
+def test_what_the_walk_discounts_does_not_hide_the_best_predictors(
+    planted: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = slim.SlimSettings(neighbours=3)
+    monkeypatch.setattr(walk_tuning, "SlimSettings", lambda: few)
     corpus = build_corpus(planted)
     first, second = (
         slim_problem(corpus, WalkSettings(offer_discount=discount, evidence_discount=1 - discount))
