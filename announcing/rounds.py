@@ -26,7 +26,7 @@ from announcing.looking import (
 from announcing.stretches import Concerns, concerns_of, turned
 from announcing.tops import TopTable
 from announcing.transitions import Look, Moment, Rules
-from core.entities import Lease, MatchReason
+from core.entities import GRAPH_EVENTS, Lease, MatchReason
 from core.errors import CursorExpiredError
 from matching.state import WALK_VERSION, MatcherState
 
@@ -127,13 +127,14 @@ class Rounds:
     async def _advance(self, state: MatcherState) -> None:
         """Look at what the next events of the log concern."""
         try:
-            events = await self._store.read_events(self.seen, STRETCH)
+            stretch = await self._store.read_stretch(self.seen, STRETCH, GRAPH_EVENTS)
         except CursorExpiredError as error:
             logger.warning("Matches are looked at anew, the log was not kept: %s", error)
             concerns, to = Concerns(everybody=True), state.seq
         else:
-            events = [event for event in events if event.seq <= state.seq]
-            concerns, to = concerns_of(events, state), events[-1].seq
+            to = min(stretch.to, state.seq)
+            events = [event for event in stretch.events if event.seq <= to]
+            concerns = concerns_of(events, state)
         if not concerns and to - self.position < UNSETTLED:
             self.seen = to  # match events only; a later stretch takes the position along
             return

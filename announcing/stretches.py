@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from core.entities import MATCH_EVENTS, Event, EventType
+from core.entities import Event, EventType
 from matching.state import MatcherState
 
 _EVERYBODY = frozenset(
@@ -48,7 +48,7 @@ class Concerns:
 
 
 def concerns_of(events: Iterable[Event], state: MatcherState) -> Concerns:
-    """What these events ask to look at; match events ask for nothing."""
+    """What these events, of GRAPH_EVENTS, ask to look at."""
     found = Concerns()
     for event in events:
         if event.type in _EVERYBODY:
@@ -60,7 +60,7 @@ def concerns_of(events: Iterable[Event], state: MatcherState) -> Concerns:
         elif event.type is EventType.BUYER_ERASED:
             found.erased.add(event.buyer_id or "")
             found.buyers.discard(event.buyer_id or "")
-        elif event.type not in MATCH_EVENTS:
+        else:
             _add_dealing(found, event)
     return found
 

@@ -56,6 +56,8 @@ class EventType(StrEnum):
 
 
 MATCH_EVENTS = (EventType.MATCH_CREATED, EventType.MATCH_UPDATED, EventType.MATCH_WITHDRAWN)
+# What changes buyers, offers or what stands between them; match events only tell of pairs.
+GRAPH_EVENTS = tuple(kind for kind in EventType if kind not in MATCH_EVENTS)
 
 
 @dataclass(frozen=True, slots=True)

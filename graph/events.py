@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from core.entities import Event, EventType
@@ -21,6 +22,14 @@ from graph.session import (
 _PAGE = 1_000
 _PAGES_BY_ID = 10
 _PURGED_AT_ONCE = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Events of the log, in order; ``to`` is the position up to which there are no others."""
+
+    events: list[Event]
+    to: int
 
 
 class EventLog(GraphSession):
@@ -46,6 +55,17 @@ class EventLog(GraphSession):
             CursorInvalidError: when ``after`` lies behind the end of the log, as a position in
                 another graph's log does.
         """
+        return (await self.read_stretch(after, limit, types)).events
+
+    async def read_stretch(
+        self, after: int, limit: int = 1_000, types: Collection[EventType] | None = None
+    ) -> Stretch:
+        """What read_events returns, and how far the log was read for it.
+
+        Raises:
+            CursorExpiredError: as read_events.
+            CursorInvalidError: as read_events.
+        """
         counters = await self._counters()
         last, purged = counters[EVENTS_COUNTER], counters[PURGED_COUNTER]
         if after < purged:
@@ -56,13 +76,14 @@ class EventLog(GraphSession):
                 mend="Start again without the cursor.",
             )
         if after == last:
-            return []
+            return Stretch([], after)
         wanted = None if types is None else {kind.value for kind in types}
         rows = await self._rows_behind(after, last, limit, wanted)
         purged = (await self._counters())[PURGED_COUNTER]
         if after < purged:  # it was purged while it was read
             raise _expired(after, purged)
-        return [read_event(row) for row in rows]
+        found = [read_event(row) for row in rows]
+        return Stretch(found, found[-1].seq if len(found) == limit else last)
 
     async def _rows_behind(
         self, after: int, last: int, limit: int, types: set[str] | None
@@ -70,7 +91,8 @@ class EventLog(GraphSession):
         """Rows behind ``after``, looked up by their ids; by a scan when that takes too long.
 
         The embedded engine finds an id at once and a seq by reading the whole log. Rows that came
-        with a backup have ids of another graph: they are scanned too.
+        with a backup have ids of another graph and come before all others: where the first of a
+        page is one of these, the rest is scanned too.
         """
         found: list[Row] = []
         for _ in range(_PAGES_BY_ID):
@@ -78,11 +100,15 @@ class EventLog(GraphSession):
                 return found[:limit]
             size = _PAGE if types is not None else min(_PAGE, limit - len(found))
             seqs = range(after + 1, min(after + size, last) + 1)
-            ids = {"ids": [f"{self.graph_id}-{seq}" for seq in seqs]}
-            rows = await self.engine.read(load_query("get_events"), ids)
-            if len(rows) < len(seqs):
+            page: dict[str, object] = {"ids": [f"{self.graph_id}-{seq}" for seq in seqs]}
+            if types is None:
+                rows = await self.engine.read(load_query("get_events"), page)
+            else:
+                page |= {"types": sorted(types), "first": seqs[0]}
+                rows = await self.engine.read(load_query("get_events_of_types"), page)
+            if not rows or rows[0]["seq"] != seqs[0]:
                 break
-            found += rows if types is None else [row for row in rows if row["type"] in types]
+            found += rows if types is None or rows[0]["type"] in types else rows[1:]
             after = seqs[-1]
         if len(found) >= limit:
             return found[:limit]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.entities import MATCH_EVENTS, Event, EventType
+from core.entities import Event, EventType
 from matching.state import MatcherState
 
 
@@ -28,7 +28,6 @@ class Changes:
     gone_vendors: set[str] = field(default_factory=set)
     gone_categories: set[str] = field(default_factory=set)
     imported_at: int | None = None
-    seq: int = 0
 
     def offers_to_read(self, state: MatcherState) -> set[str]:
         """The offers named, and those of deleted vendors and categories."""
@@ -46,11 +45,10 @@ class Changes:
 
 
 def changes_of(events: Sequence[Event]) -> Changes:
-    """Collect a stretch of the log, in its order."""
+    """Collect a stretch of the log, of GRAPH_EVENTS, in its order."""
     changes = Changes()
     for event in events:
         _collect(changes, event)
-        changes.seq = event.seq
     return changes
 
 
@@ -61,8 +59,6 @@ def batches(ids: Iterable[str], size: int = 500) -> list[list[str]]:
 
 
 def _collect(changes: Changes, event: Event) -> None:
-    if event.type in MATCH_EVENTS:
-        return  # what is told of a pair changes neither its buyer nor its offer
     if event.type is EventType.IMPORT_FINISHED:
         changes.imported_at = changes.imported_at or event.seq
     elif event.type is EventType.VENDOR_DELETED:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from core.entities import BuyerProfile, Category, Offer, Vendor
+from core.entities import GRAPH_EVENTS, BuyerProfile, Category, Offer, Vendor
 from core.errors import CursorExpiredError, CursorInvalidError, DamagedError, InputError
 from core.progress import SILENT, Progress
 from core.published import POINTER
@@ -175,12 +175,15 @@ class Follower:
         return True
 
     async def _caught_up(self, state: MatcherState, position: int) -> tuple[MatcherState, int]:
-        while events := await self._store.read_events(position, STRETCH):
-            changes = changes_of(events)
+        while True:
+            stretch = await self._store.read_stretch(position, STRETCH, GRAPH_EVENTS)
+            if stretch.to == position:
+                break
+            changes = changes_of(stretch.events)
             if changes.imported_at is not None and self._barrier is None:
                 self._barrier = changes.imported_at
             state = await self._applied(state, changes)
-            position = changes.seq
+            position = stretch.to
         # Until its rebuild, the state holds everything up to an import, but not the import.
         return state.at(position if self._barrier is None else self._barrier - 1), position
 

@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 
 from announcing.stretches import Concerns, concerns_of, turned
-from core.entities import MATCH_EVENTS, Event, EventType
-from matching.changes import changes_of
+from core.entities import Event, EventType
 from matching.state import MatcherState, build_state
 from tests.matching.markets import NOW, varied_snapshot
 
@@ -21,16 +20,6 @@ def state() -> MatcherState:
 
 def event(type: EventType, seq: int = 1, **more: object) -> Event:
     return replace(Event(seq, f"e-{seq}", type, NOW), **more)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("type", MATCH_EVENTS)
-def test_what_was_told_asks_nobody_to_look_or_read_again(
-    state: MatcherState, type: EventType
-) -> None:
-    told = event(type, 7, buyer_id="b004", offer_id="o001")
-    assert not concerns_of([told], state)
-    changes = changes_of([told])
-    assert (changes.buyers, changes.offers, changes.seq) == (set(), set(), 7)
 
 
 def test_events_name_whom_they_concern(state: MatcherState) -> None:

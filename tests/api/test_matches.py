@@ -241,8 +241,9 @@ def counted_reads(serving: Serving) -> Iterator[Counter[str]]:
 
 # What those who follow the log, announce and send ask by themselves.
 FOLLOWING = {
-    "read_events", "read_events_of_types", "get_events", "read_counters", "get_match_tops",
-    "match_states_of_buyers", "match_states_of_offers", "list_webhooks", "get_webhooks",
+    "read_events", "read_events_of_types", "get_events", "get_events_of_types", "read_counters",
+    "get_match_tops", "match_states_of_buyers", "match_states_of_offers", "list_webhooks",
+    "get_webhooks",
 }  # fmt: skip
 
 LISTS = {

@@ -92,6 +92,23 @@ async def test_a_log_of_several_pages_is_read_whole(
     assert await store.read_events(0, types=[]) == []
 
 
+async def test_a_stretch_says_how_far_the_log_was_read(
+    store: GraphStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_PAGE", 5)
+    await store.upsert_vendors([{"id": f"vendor-{n:02}"} for n in range(12)])
+    await store.append_event(EventType.MODEL_PUBLISHED)
+    await store.append_event(EventType.IMPORT_FINISHED)
+    types = [EventType.MODEL_PUBLISHED]
+    for limit, to in ((1, 13), (2, 14)):
+        stretch = await store.read_stretch(3, limit, types)
+        assert [event.seq for event in stretch.events] == [13]
+        assert stretch.to == to
+    assert (await store.read_stretch(13, 5, types)) == events.Stretch([], 14)
+    assert (await store.read_stretch(14, 5, types)) == events.Stretch([], 14)
+    assert (await store.read_stretch(2, 4)).to == 6
+
+
 async def test_rows_of_another_graph_are_read_where_they_lie(
     store: GraphStore, engine: GraphEngine, clock: SetClock
 ) -> None:

@@ -172,7 +172,7 @@ async def test_a_graph_that_is_away_for_a_while_does_not_end_the_following(
         raise ConnectionError("the graph is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(filled, "read_events", away)
+        patch.setattr(filled, "read_stretch", away)
         async with asyncio.timeout(30):
             while service.health().last_error is None:  # noqa: ASYNC110 - nothing to wait on
                 await asyncio.sleep(0.05)
