@@ -37,6 +37,8 @@ from scoring.states import state_of
 Floats = NDArray[np.float64]
 HARD = 250
 EASY = 100
+# Of so few offers all are examples.
+FEW = 2 * (HARD + EASY)
 RIDGE = 1e-3
 # Examples read at once in full precision: what bounds the memory.
 ROWS = 65_536
@@ -61,26 +63,30 @@ class NetworkSettings:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Pairs of some buyers: components (P, K) float32, taken (P,), importance (P,), buyer (P,).
+    """Pairs of T buyers: components (P, K) float32, taken (P,), importance (P,), ptr (T + 1,).
 
-    A pair that stands for others it was drawn from weighs as many as it stands for. Pairs of one
-    buyer lie together; ``buyer`` counts from 0.
+    A pair that stands for others it was drawn from weighs as many as it stands for. The pairs of
+    buyer t, at least one, lie in [ptr[t], ptr[t + 1]).
     """
 
     phi: NDArray[np.float32]
     taken: NDArray[np.bool_]
     importance: Floats
-    buyer: NDArray[np.int64]
+    ptr: NDArray[np.int64]
 
-    def joined(self, other: Examples) -> Examples:
-        """These and the others, whose buyers are numbered on."""
-        count = int(self.buyer.max(initial=-1)) + 1
-        return Examples(
-            np.concatenate([self.phi, other.phi]),
-            np.concatenate([self.taken, other.taken]),
-            np.concatenate([self.importance, other.importance]),
-            np.concatenate([self.buyer, other.buyer + count]),
-        )
+    def of(self, first: int, last: int) -> Examples:
+        """The pairs of buyers [first, last), not copied."""
+        ptr = self.ptr[first : last + 1]
+        own = slice(ptr[0], ptr[-1])
+        return Examples(self.phi[own], self.taken[own], self.importance[own], ptr - ptr[0])
+
+    def buyer(self) -> NDArray[np.int64]:
+        """The buyer of each pair (P,)."""
+        return np.repeat(np.arange(len(self.ptr) - 1), np.diff(self.ptr))
+
+    def takes(self) -> NDArray[np.int64]:
+        """How many offers each buyer took (T,)."""
+        return np.bincount(self.buyer()[self.taken], minlength=len(self.ptr) - 1)
 
 
 def candidate_components(
@@ -106,21 +112,23 @@ def gather_examples(
     progress: Progress,
 ) -> Examples:
     """What each buyer took of what it could, beside the likeliest and some others it did not."""
-    parts = []
+    offers_of = len(scorer.corpus.offers)
+    most = np.minimum(HARD + EASY + np.diff(fresh.ptr)[buyers], offers_of)
+    if offers_of <= FEW:
+        most[:] = offers_of
+    # Room for all: parts that are put together in the end take twice as much.
+    phi = np.empty((int(most.sum()), len(COMPONENTS)), dtype=np.float32)
+    taken, importance = np.empty(len(phi), dtype=bool), np.empty(len(phi))
+    ptr = np.zeros(len(buyers) + 1, dtype=np.int64)
     with progress.task("Gathering examples", len(buyers)) as task:
-        for number, (offers, phi) in enumerate(candidate_components(scorer, buyers)):
-            taken = np.isin(offers, fresh.row(int(buyers[number])))
-            kept, importance = _sampled(phi, taken, random)
-            rows = phi[kept].astype(np.float32)
-            parts.append((rows, taken[kept], importance, np.full(len(kept), number)))
+        for number, (offers, components) in enumerate(candidate_components(scorer, buyers)):
+            wanted = np.isin(offers, fresh.row(int(buyers[number])))
+            kept, weight = _sampled(components, wanted, random)
+            ptr[number + 1] = ptr[number] + len(kept)
+            own = slice(ptr[number], ptr[number + 1])
+            phi[own], taken[own], importance[own] = components[kept], wanted[kept], weight
             task.advance()
-    columns = list(zip(*parts, strict=True))
-    return Examples(
-        np.concatenate(columns[0]),
-        np.concatenate(columns[1]),
-        np.concatenate(columns[2]),
-        np.concatenate(columns[3]),
-    )
+    return Examples(phi, taken, importance, ptr).of(0, len(buyers))
 
 
 def fit_weights(examples: Examples) -> Blend:
@@ -132,32 +140,28 @@ def fit_weights(examples: Examples) -> Blend:
     _, spread = _moments(examples.phi)
     spread[list(PER_BUYER)] = 0.0
     usable = spread > 1e-9
-    scaled = examples.phi[:, usable]
-    scaled /= spread[usable].astype(np.float32)
-    count = int(examples.buyer.max(initial=-1)) + 1
-    starts = np.searchsorted(examples.buyer, np.arange(count))
-    takes = np.bincount(examples.buyer, weights=examples.taken, minlength=count)
-    share = examples.taken / np.maximum(takes, 1)[examples.buyer]
+    scale = np.where(usable, 1.0 / np.where(usable, spread, 1.0), 0.0)
+    buyer, starts, takes = examples.buyer(), examples.ptr[:-1], examples.takes()
+    share = examples.taken / np.maximum(takes, 1)[buyer]
     share /= max((takes > 0).sum(), 1)
-    per_buyer = np.bincount(examples.buyer, weights=share, minlength=count)
+    per_buyer = np.bincount(buyer, weights=share, minlength=len(takes))
     log_importance = np.log(examples.importance)
-    positive = (share.astype(np.float32) @ scaled).astype(np.float64)
+    phi = examples.phi
+    positive = (share.astype(np.float32) @ phi).astype(np.float64) * scale
 
     def objective(weights: Floats) -> tuple[float, Floats]:
-        logits = scaled @ weights.astype(np.float32) + log_importance
+        logits = phi @ (weights * scale).astype(np.float32) + log_importance
         peak = np.maximum.reduceat(logits, starts)
-        odds = np.exp(logits - peak[examples.buyer])
+        odds = np.exp(logits - peak[buyer])
         total = np.add.reduceat(odds, starts)
-        odds *= (per_buyer / total)[examples.buyer]
+        odds *= (per_buyer / total)[buyer]
         value = per_buyer @ (np.log(total) + peak) - positive @ weights
-        slope = np.asarray(odds.astype(np.float32) @ scaled, dtype=np.float64) - positive
+        slope = (odds.astype(np.float32) @ phi).astype(np.float64) * scale - positive
         return value + RIDGE * float(weights @ weights), slope + 2 * RIDGE * weights
 
-    start = np.full(int(usable.sum()), 0.1)
+    start = np.where(usable, 0.1, 0.0)
     found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(start))
-    weights = dict.fromkeys(COMPONENTS, 0.0)
-    names = np.array(COMPONENTS)[usable]
-    weights |= dict(zip(names.tolist(), (found.x / spread[usable]).tolist(), strict=True))
+    weights = dict(zip(COMPONENTS, (found.x * scale).tolist(), strict=True))
     return calibrated(Blend.of(weights, 0.0), examples)
 
 
@@ -207,12 +211,10 @@ def _descend(
     linear, inner, outer = layers
     mean, scale = (moment.float() for moment in standard)
     phi = torch.from_numpy(examples.phi)
-    count = int(examples.buyer.max(initial=-1)) + 1
-    ends = np.searchsorted(examples.buyer, np.arange(count + 1))
+    ends = examples.ptr
     taken = torch.from_numpy(examples.taken.astype(np.float32))
     offset = torch.from_numpy(np.log(examples.importance).astype(np.float32))
-    takes = np.bincount(examples.buyer, weights=examples.taken, minlength=count)
-    useful = torch.from_numpy(np.flatnonzero(takes))
+    useful = torch.from_numpy(np.flatnonzero(examples.takes()))
     optimiser = torch.optim.Adam(
         [p for layer in layers for p in layer.parameters()],
         lr=settings.learning_rate, weight_decay=settings.weight_decay,
@@ -301,7 +303,7 @@ def ndcg_of_blends(
 def _sampled(
     phi: Floats, taken: NDArray[np.bool_], random: np.random.Generator
 ) -> tuple[NDArray[np.int64], Floats]:
-    if len(phi) <= 2 * (HARD + EASY):
+    if len(phi) <= FEW:
         return np.arange(len(phi)), np.ones(len(phi))
     rough = (
         phi[:, WALK] + phi[:, SLIM_LOG] + 5.0 * phi[:, COSINE]

@@ -163,8 +163,10 @@ def decide(
     )
     give_back_memory()
     random = np.random.default_rng(seed)
-    halves = np.split(testers, [len(testers) // 2])
-    examples = [gather_examples(scorer, h, split.fresh, random, progress) for h in halves]
+    middle = len(testers) // 2
+    halves = np.split(testers, [middle])
+    every = gather_examples(scorer, testers, split.fresh, random, progress)
+    examples = every.of(0, middle), every.of(middle, len(testers))
     give_back_memory()
     fitted = [{form: _fitted(form, half, seed, progress) for form in FORMS} for half in examples]
     # Each half is judged by what the other was fitted on.
@@ -174,12 +176,9 @@ def decide(
     ]
     figures = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     winner = plainest_of_the_best(figures)
-    every = examples[0].joined(examples[1])
     if winner in SINGLES:
         blend, judged = (calibrated(SINGLES[winner], known) for known in (every, examples[0]))
     else:
-        # Each half is as large as half of ``every``.
-        del examples
         blend, judged = _fitted(winner, every, seed, progress), fitted[0][winner]
     means = {name: float(figure.mean()) for name, figure in figures.items()}
     validation = {OFFERPATH: max(means[name] for name in FORMS)} | means

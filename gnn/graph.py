@@ -68,6 +68,7 @@ class TrainingGraph:
     ``to_buyer`` edges are distinct (buyer, offer) pairs with ``weight`` (E,) the evidence and
     ``is_target`` (E,) whether the pair is one to predict; ``to_offer`` holds the same pairs by
     offer, ``by_offer`` (E,) their place in ``to_buyer``. Kinds and countries are codes + 1.
+    ``describes_offers``: anything but purchases tells offers apart.
     """
 
     buyers: int
@@ -86,19 +87,12 @@ class TrainingGraph:
     kinds: int
     countries: int
     features: Tensor
+    describes_offers: bool
 
     @property
     def degree(self) -> Tensor:
         """(offers,) int64: how many buyers have dealt with each offer."""
         return torch.diff(self.to_offer.pointer)
-
-    @property
-    def describes_offers(self) -> bool:
-        """Whether anything but purchases tells offers apart: features, categories or vendors."""
-        links_of_offers = (self.category_to_offer, self.vendor_to_offer)
-        return any(len(link.source) for link in links_of_offers) or bool(
-            (self.features != self.features[:1]).any()
-        )
 
 
 def build_graph(corpus: Corpus, spec: FeatureSpec) -> TrainingGraph:
@@ -118,7 +112,7 @@ def build_graph(corpus: Corpus, spec: FeatureSpec) -> TrainingGraph:
     category = closure.values.astype(np.int64)
     category_to_offer = links(in_offer, category, len(offers), categories)
     vendor_to_offer = links(listed, vendor, len(offers), vendors)
-    chosen = np.arange(len(offers))
+    features = spec.rows(offers, corpus.currencies, np.arange(len(offers)))
     return TrainingGraph(
         buyers=len(buyers),
         offers=len(offers),
@@ -135,7 +129,8 @@ def build_graph(corpus: Corpus, spec: FeatureSpec) -> TrainingGraph:
         country=torch.from_numpy(buyers.country.astype(np.int64) + 1),
         kinds=len(corpus.kinds),
         countries=len(corpus.countries),
-        features=torch.from_numpy(spec.rows(offers, corpus.currencies, chosen)),
+        features=torch.from_numpy(features),
+        describes_offers=bool(len(in_offer) or len(listed) or (features != features[:1]).any()),
     )
 
 
