@@ -22,6 +22,8 @@ from scoring.components import (
     KIND_POPULARITY,
     LINKS,
     LOCAL_POPULARITY,
+    LOW_RANK,
+    LOW_RANK_LOG,
     NEAR_1,
     PLACE,
     POPULARITY,
@@ -37,7 +39,7 @@ from scoring.components import (
     WALK,
 )
 from scoring.corpus import KINDS, PURCHASED
-from scoring.kernels import EARTH_RADIUS_KM, HALF_NEAR_KM, SLIM_FINE, OfferSide
+from scoring.kernels import EARTH_RADIUS_KM, FINE, HALF_NEAR_KM, OfferSide
 from scoring.rows import OfferRows
 
 DISMISSED = KINDS.index(EvidenceKind.DISMISSED)
@@ -96,6 +98,7 @@ def upper_odds(
     """
     columns = {
         COSINE: _cosines(crowd.z, side.z[offer]),
+        **_low_rank(crowd, side, offer),
         EVIDENCE: crowd.evidence,
         REACH: crowd.reach,
         **_shared(crowd, side, offer, near.cells),
@@ -112,7 +115,8 @@ def upper_odds(
         hidden.astype(np.float32),
         float(start),
     )
-    odds += np.float32(_margin(by, columns, float(start), hidden, crowd.z.shape[1]))
+    odds += np.float32(_margin(by, columns, float(start), hidden, side.z.shape[1]))
+    odds += np.float32(_low_rank_margin(by, crowd, side, offer))
     if offer < len(crowd.piece.ptr) - 1:
         own = slice(crowd.piece.ptr[offer], crowd.piece.ptr[offer + 1])
         dealt = np.isin(crowd.piece_kind[own], (PURCHASED, DISMISSED))
@@ -130,11 +134,11 @@ def _margin(
 ) -> float:
     """How far rounding can lift a pair's log odds above those computed here.
 
-    The network is piecewise linear: a component changes the log odds by at most its steepness, and
-    everything that is added up is at most ``size``. A component is within a few units of rounding;
+    A component changes the log odds by at most its steepness, and everything that is added up is at
+    most ``size``. A component is within a few units of rounding;
     the cosine of unit vectors within one for each dimension.
     """
-    steepness = np.abs(by.weights) + np.abs(by.inner) @ np.abs(by.outer)
+    steepness = _steepness(by)
     size = abs(start) + float(np.abs(hidden) @ np.abs(by.outer))
     size += sum(
         steepness[k] * max(float(column.max(initial=0)), -float(column.min(initial=0)))
@@ -143,6 +147,29 @@ def _margin(
     steps = len(columns) + len(by.outer) + 16
     error = steps * UNIT * size + steepness[COSINE] * (dimension + 8) * UNIT
     return float(error + steepness[SLIM_ROOT] * ROOT_OF_DOUBLE + UNIT)
+
+
+def _steepness(by: Combination) -> Floats:
+    """By how much each component (K,) changes the log odds at most; they are linear in pieces."""
+    found: Floats = np.abs(by.weights) + np.abs(by.inner) @ np.abs(by.outer)
+    return found
+
+
+def _low_rank_margin(by: Combination, crowd: Crowd, side: OfferSide, offer: int) -> float:
+    """How far rounding of the products of low rank can lift a pair's log odds."""
+    steep = _steepness(by)
+    length = crowd.length * float(np.linalg.norm(side.low_rank[offer]))
+    error = 4 * UNIT * length * abs(float(side.low_rank_out[offer]))
+    return float((steep[LOW_RANK] + FINE * steep[LOW_RANK_LOG]) * error)
+
+
+def _low_rank(crowd: Crowd, side: OfferSide, offer: int) -> dict[int, Singles]:
+    """What the product of low rank links it with; nothing for an offer that it does not know."""
+    if side.low_rank_out[offer] == 0.0:
+        return {}
+    products = _products(crowd.low_rank, side.low_rank[offer])
+    column = products * side.low_rank_out[offer]
+    return {LOW_RANK: column, LOW_RANK_LOG: _log_more(np.float32(FINE) * column)}
 
 
 def _shared(crowd: Crowd, side: OfferSide, offer: int, cells: Rows) -> dict[int, Singles]:
@@ -191,7 +218,7 @@ def _linked(crowd: Crowd, side: OfferSide, near: Neighbours) -> dict[int, Single
         learned = np.maximum(reach[0], 0.0)
         columns[SLIM] = reach[0].astype(np.float32)
         columns[SLIM_ROOT] = np.sqrt(learned).astype(np.float32)
-        columns[SLIM_LOG] = _log_more((SLIM_FINE * learned).astype(np.float32))
+        columns[SLIM_LOG] = _log_more((FINE * learned).astype(np.float32))
         columns[SLIM_SQUARES] = np.sqrt(reach[1]).astype(np.float32)
     return columns
 
@@ -206,6 +233,18 @@ def _cosines(z: Singles, offer: Singles) -> Singles:
             total += z[b, k] * offer[k]
         cosines[b] = total
     return cosines
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def _products(vectors: Singles, offer: Singles) -> Singles:
+    """Inner products (B,) of vectors (B, r) and one (r,): as exact as the score's own."""
+    products = np.empty(len(vectors), dtype=np.float32)
+    for b in range(len(vectors)):
+        total = 0.0
+        for k in range(len(offer)):
+            total += vectors[b, k] * offer[k]
+        products[b] = total
+    return products
 
 
 @njit(cache=True, nogil=True)

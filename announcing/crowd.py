@@ -55,7 +55,9 @@ class Crowd:
     """B buyers and their sums.
 
     Attributes:
-        z: (B, d) their vectors, in single precision.
+        z: (B, d) their unit vectors.
+        low_rank: (B, r) their evidence in the low rank, see scoring.kernels.fill_vector.
+        length: that of the longest of these.
         kind: (B,) row of the offers' ``by_kind``; ``country`` that of ``local``.
         country: see ``kind``.
         evidence: (B,) the component of that name, as is ``reach``.
@@ -71,6 +73,8 @@ class Crowd:
     """
 
     z: Singles
+    low_rank: Singles
+    length: float
     kind: Rows
     country: Rows
     evidence: Singles
@@ -141,9 +145,13 @@ def crowd_of(scorer: Scorer, pieces: Pieces) -> Crowd:
         side, scorer.tower.buyer, pieces.ptr, pieces.offer, weight, pieces.kind, pieces.country,
         sizes,
     )  # fmt: skip
+    d = side.z.shape[1]
+    low_rank = np.ascontiguousarray(z[:, d:])
     order = np.argsort(pieces.offer, kind="stable")
     return Crowd(
-        z=z.astype(np.float32),
+        z=np.ascontiguousarray(z[:, :d]),
+        low_rank=low_rank,
+        length=float(np.sqrt(np.einsum("bk,bk->b", low_rank, low_rank).max(initial=0.0))),
         kind=kind,
         country=country,
         evidence=np.log1p(total).astype(np.float32),

@@ -37,6 +37,8 @@ NAMES = {
     "rp3beta": "RP3beta",
     "ease": "EASE",
     "walk": "Walk",
+    "slim": "Learned links",
+    "low_rank": "Low rank",
     "graphsage": "GraphSAGE",
     "offerpath": "Offerpath",
 }

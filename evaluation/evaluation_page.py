@@ -15,6 +15,8 @@ NAMES = {
     "popularity": "Popularity",
     "item_knn": "ItemKNN",
     "walk": "Walk",
+    "slim": "Learned links",
+    "low_rank": "Low rank",
     "graphsage": "GraphSAGE",
     "offerpath": "Offerpath",
 }

@@ -44,7 +44,6 @@ from scoring.scorer import build_scorer
 FORMS = {
     "network": "the blend as a network",
     "weights": "the blend as weights",
-    "slim": "learned links between offers",
 }
 AS_LONG = (
     "A score says how likely a buyer is to take the offer within a time as long as the "

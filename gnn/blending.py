@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from core.progress import Progress
-from scoring.blend import COSINE_ONLY, POPULARITY_ONLY, SLIM_ONLY, WALK_ONLY, Blend
+from scoring.blend import COSINE_ONLY, LOW_RANK_ONLY, POPULARITY_ONLY, SLIM_ONLY, WALK_ONLY, Blend
 from scoring.combination import Combination, logit_rows
 from scoring.components import (
     COMPONENTS,
@@ -45,6 +45,7 @@ ROWS = 65_536
 SINGLES = {
     "walk": WALK_ONLY,
     "slim": SLIM_ONLY,
+    "low_rank": LOW_RANK_ONLY,
     "graphsage": COSINE_ONLY,
     "popularity": POPULARITY_ONLY,
 }

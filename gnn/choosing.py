@@ -1,4 +1,4 @@
-"""What the validation slice decides: the walk, the learned links, the blend, and what serves."""
+"""What the validation slice decides: the links between offers, the blend, and what serves."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from gnn.blending import (
     ndcg_of_blends,
 )
 from gnn.context_fitting import fit_context
+from gnn.low_rank import LowRank, LowRankSettings
 from gnn.recipe import Recipe
 from gnn.slim import SlimSettings
 from gnn.split import Split
-from gnn.walk_tuning import tune_slim, tune_walk
+from gnn.walk_tuning import tune_low_rank, tune_slim, tune_walk
 from scoring.again import NEVER, Fading
 from scoring.artifact import SLIM_ARRAYS, Model
 from scoring.blend import UNTRAINED, Blend
@@ -35,10 +36,14 @@ from scoring.rows import OfferRows
 from scoring.scorer import build_scorer
 from scoring.walk import WalkSettings
 
+Arrays = dict[str, NDArray[Any]]
 # What is served under the product's name: the better of the two fitted forms.
 FORMS = ("network", "weights")
 # By how many standard errors the best must be ahead of these, the plainest first, to be chosen.
 PLAINER, DOUBT = ("popularity", "weights"), 1.0
+# By how many a model that the weighted sum holds must be ahead of it: fitted on all, not on half of
+# the buyers, the sum gets better, and its part does not.
+PART_DOUBT = 2.0
 OFFERPATH = "offerpath"
 
 
@@ -55,6 +60,7 @@ class Chosen:
     epochs: int
     walk: WalkSettings
     slim: SlimSettings
+    low_rank: LowRankSettings
     blend: Blend
     judged: Blend
     served: str
@@ -70,6 +76,7 @@ class Chosen:
             "recipe": asdict(self.recipe),
             "walk": asdict(self.walk),
             "slim": asdict(self.slim),
+            "low_rank": asdict(self.low_rank),
             "blend": blend.as_mapping(),
             "context": self.context,
             "again": asdict(self.fading),
@@ -91,6 +98,7 @@ class Chosen:
             kept["epochs"],
             WalkSettings(**kept["walk"]),
             SlimSettings(**kept["slim"]),
+            LowRankSettings(**kept["low_rank"]),
             Blend.from_mapping(kept["blend"]),
             Blend.from_mapping(kept["judged"]),
             kept["served"],
@@ -104,13 +112,21 @@ class Chosen:
         """What is taken where there are too few buyers to choose by."""
         kept = UNTRAINED.as_mapping()
         blend = Blend.of(kept["weights"] | {"slim_log": 1.0, "cosine": 5.0}, kept["bias"])
-        return cls(recipe, epochs, WalkSettings(), SlimSettings(), blend, blend, OFFERPATH, {})
+        return cls(
+            recipe, epochs, WalkSettings(), SlimSettings(), LowRankSettings(), blend, blend,
+            OFFERPATH, {},
+        )  # fmt: skip
 
 
-def with_links(model: Model, links: OfferRows) -> Model:
-    """The model with its learned links between offers."""
-    arrays = model.arrays | dict(zip(SLIM_ARRAYS, links, strict=True))
-    return Model(model.version, model.offer_ids, arrays, model.manifest)
+def link_arrays(slim: OfferRows, low_rank: LowRank) -> Arrays:
+    """The arrays of an artifact that link offers."""
+    arrays: Arrays = dict(zip(SLIM_ARRAYS, slim, strict=True))
+    return arrays | low_rank.arrays()
+
+
+def with_links(model: Model, links: Arrays) -> Model:
+    """The model with its links between offers."""
+    return Model(model.version, model.offer_ids, model.arrays | links, model.manifest)
 
 
 def plainest_of_the_best(figures: dict[str, NDArray[np.float64]]) -> str:
@@ -123,7 +139,8 @@ def plainest_of_the_best(figures: dict[str, NDArray[np.float64]]) -> str:
     best = max(figures, key=lambda name: float(figures[name].mean()))
     for name in PLAINER:
         ahead = figures[best] - figures[name]
-        if ahead.mean() <= DOUBT * ahead.std(ddof=1) / np.sqrt(len(ahead)):
+        doubt = PART_DOUBT if name == "weights" and best in SINGLES else DOUBT
+        if ahead.mean() <= doubt * ahead.std(ddof=1) / np.sqrt(len(ahead)):
             return name
     return best
 
@@ -147,15 +164,17 @@ def decide(
     seed: int,
     threads: int,
     progress: Progress,
-) -> tuple[Chosen, OfferRows]:
-    """Tune, fit and choose; returns with it the learned links of the known part.
+) -> tuple[Chosen, Arrays]:
+    """Tune, fit and choose; returns with it the link_arrays of the known part.
 
     What is fitted is fitted on each half of ``testers`` and compared on the other; the winner is
     then fitted on all of them. The second half are the judges of what was fitted on the first.
     ``snapshot`` is what ``split`` was made of; ``model`` needs no links yet.
     """
     walk, _ = tune_walk(corpus, testers, split.fresh, progress)
-    slim, links = tune_slim(corpus, walk, testers, split.fresh, threads, progress)
+    slim, learned = tune_slim(corpus, walk, testers, split.fresh, threads, progress)
+    low_rank, product = tune_low_rank(corpus, testers, split.fresh, seed, progress)
+    links = link_arrays(learned, product)
     # A random split tells what belongs together, not what comes after what.
     fading = tune_fading(corpus, split.taken) if split.cut else NEVER
     scorer = build_scorer(
@@ -186,5 +205,7 @@ def decide(
     blend = weigh_again(scorer, blend, testers, split.taken)
     judged = weigh_again(scorer, judged, halves[0], split.taken)
     context = fit_context(scorer.with_blend(blend), snapshot, split, testers, random, progress)
-    chosen = Chosen(recipe, epochs, walk, slim, blend, judged, served, validation, context, fading)
+    chosen = Chosen(
+        recipe, epochs, walk, slim, low_rank, blend, judged, served, validation, context, fading
+    )
     return chosen, links

@@ -15,7 +15,7 @@ from core.memory import give_back_memory
 from core.progress import SILENT, Progress
 from core.snapshot import GraphSnapshot
 from gnn.checkpoints import Journal, Stage, State
-from gnn.choosing import Chosen, decide, with_links
+from gnn.choosing import Arrays, Chosen, decide, link_arrays, with_links
 from gnn.devices import device_named
 from gnn.export import feature_arrays, manifest_of, tower_arrays
 from gnn.fitting import Fitted, Schedule, fit
@@ -24,11 +24,10 @@ from gnn.provenance import fingerprint_of, versions
 from gnn.recipe import RECIPES, Recipe
 from gnn.split import Split, split_snapshot
 from gnn.validation import Choice, Validation, given_split, testers_of
-from gnn.walk_tuning import slim_problem
-from scoring.artifact import SLIM_ARRAYS, Model, publish_model
+from gnn.walk_tuning import slim_problem, spectrum_of
+from scoring.artifact import Model, publish_model
 from scoring.corpus_building import build_corpus
 from scoring.offer_features import fit_features
-from scoring.rows import OfferRows
 
 # With fewer buyers to validate on, figures are noise: nothing is tuned or stopped by them.
 FEWEST_TESTERS = 20
@@ -189,14 +188,15 @@ def _choose(
     stage = session.stage("chosen")
     kept = stage.load() if stage else None
     if kept:
-        chosen, links = Chosen.of_state(kept["chosen"]), _links_of(kept)
+        chosen, links = Chosen.of_state(kept["chosen"]), _links_of(kept["links"])
     else:
         chosen, links = decide(
             corpus, model, testers, split, snapshot, recipe=recipe, epochs=fitted.epochs,
             seed=settings.seed, threads=settings.threads, progress=session.progress,
         )  # fmt: skip
         if stage:
-            stage.keep({"chosen": chosen.as_state()} | _state_of(links), "Choosing: done")
+            kept = {"chosen": chosen.as_state(), "links": _state_of(links)}
+            stage.keep(kept, "Choosing: done")
     model = with_links(model, links)
     model = replace(model, manifest=model.manifest | chosen.entries(judged=True))
     return chosen, Choice(split, model, np.sort(testers[len(testers) // 2 :])), fitted.curve
@@ -221,24 +221,28 @@ def _suiting_recipe(snapshot: GraphSnapshot, session: _Session, watch: Validatio
     return recipes[int(np.argmax(figures))]
 
 
-def _final_links(snapshot: GraphSnapshot, chosen: Chosen, session: _Session) -> OfferRows:
+def _final_links(snapshot: GraphSnapshot, chosen: Chosen, session: _Session) -> Arrays:
     stage = session.stage("links")
     kept = stage.load() if stage else None
     if kept:
         return _links_of(kept)
-    problem = slim_problem(build_corpus(snapshot), chosen.walk)
-    links = problem.solve(chosen.slim.ridge, session.settings.threads, session.progress)
+    corpus = build_corpus(snapshot)
+    spectrum = spectrum_of(corpus, chosen.low_rank.rank, session.settings.seed)
+    low_rank = spectrum.low_rank(chosen.low_rank)
+    problem = slim_problem(corpus, chosen.walk)
+    slim = problem.solve(chosen.slim.ridge, session.settings.threads, session.progress)
+    links = link_arrays(slim, low_rank)
     if stage:
         stage.keep(_state_of(links), "Links between offers: done")
     return links
 
 
-def _state_of(links: OfferRows) -> State:
-    return dict(zip(SLIM_ARRAYS, map(torch.from_numpy, links), strict=True))
+def _state_of(links: Arrays) -> State:
+    return {name: torch.from_numpy(array) for name, array in links.items()}
 
 
-def _links_of(kept: State) -> OfferRows:
-    return OfferRows(*(np.asarray(kept[name]) for name in SLIM_ARRAYS))
+def _links_of(kept: State) -> Arrays:
+    return {name: np.asarray(array) for name, array in kept.items()}
 
 
 def _fit_model(

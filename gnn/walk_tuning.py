@@ -1,8 +1,8 @@
-"""The walk's exponents and the ridge of the learned links, tuned on a validation slice."""
+"""What links offers, tuned on a validation slice: the walk, the learned links, the low rank."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.memory import give_back_memory
 from core.progress import Progress
+from gnn.low_rank import LowRank, LowRankSettings, Spectrum
 from gnn.slim import SlimProblem, SlimSettings
 from scoring.corpus import Corpus
 from scoring.metrics import measure_top, rank_top
@@ -29,6 +30,13 @@ GRID: tuple[tuple[str, Sequence[float]], ...] = (
     ("buyer_discount", (0.45, 0.8)),
 )
 RIDGES = (5.0, 20.0, 80.0)
+LOW_RANKS = (
+    LowRankSettings(16),
+    LowRankSettings(64),
+    LowRankSettings(128),
+    LowRankSettings(128, 200.0, 0.0),
+    LowRankSettings(128, 800.0, 0.0),
+)
 # Buyers that are asked: more take longer and tell little more of so few settings.
 MOST_ASKED = 2000
 # Scores held at once: what bounds the memory, 16 MB of float64.
@@ -49,11 +57,15 @@ class LinkJudge:
         """The figure of these links."""
         count = len(rows.ptr) - 1
         links = sp.csr_array((rows.weight, rows.offer, rows.ptr), shape=(count, count))
+        return self.figure(lambda evidence: np.asarray((evidence @ links).todense()))
+
+    def figure(self, scores_of: Callable[[sp.csr_array], NDArray[np.floating]]) -> float:
+        """The figure of what makes scores (n, N) of evidence (n, N)."""
         tops = []
-        height = max(1, CELLS // max(count, 1))
+        height = max(1, CELLS // max(self.evidence.shape[1], 1))
         for start in range(0, self.evidence.shape[0], height):
             chosen = np.arange(start, min(start + height, self.evidence.shape[0]))
-            scores = np.asarray((self.evidence[chosen] @ links).todense())
+            scores = scores_of(self.evidence[chosen])
             tops.append(rank_top(scores, 20, rows_of(self.masked, chosen)))
         return measure_top(np.concatenate(tops), self.relevant, 20).means()["ndcg"]
 
@@ -108,6 +120,31 @@ def tune_slim(
     assert links is not None
     give_back_memory()
     return best, links
+
+
+def tune_low_rank(
+    corpus: Corpus, buyers: NDArray[np.int64], fresh: Ragged, seed: int, progress: Progress
+) -> tuple[LowRankSettings, LowRank]:
+    """The best of LOW_RANKS by NDCG@20 for these buyers, and its product."""
+    judge = LinkJudge(corpus, buyers, fresh)
+    spectrum = spectrum_of(corpus, max(settings.rank for settings in LOW_RANKS), seed)
+    best, made, highest = LOW_RANKS[0], spectrum.low_rank(LOW_RANKS[0]), -np.inf
+    with progress.task("Linking all offers", len(LOW_RANKS)) as task:
+        for settings in LOW_RANKS:
+            found = spectrum.low_rank(settings)
+            figure = judge.figure(found.scores)
+            if figure > highest:
+                best, made, highest = settings, found, figure
+            task.advance()
+    give_back_memory()
+    return best, made
+
+
+def spectrum_of(corpus: Corpus, rank: int, seed: int) -> Spectrum:
+    """The singular vectors of a corpus."""
+    return Spectrum(
+        dealings_of(corpus.buyers), (len(corpus.buyers), len(corpus.offers)), rank, seed
+    )
 
 
 def slim_problem(corpus: Corpus, walk: WalkSettings) -> SlimProblem:

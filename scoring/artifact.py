@@ -18,13 +18,17 @@ from numpy.typing import NDArray
 from core.errors import DamagedError
 from core.published import current_folder, publish_folder, read_manifest
 
-FORMAT = 2
+FORMAT = 3
 SLIM_ARRAYS = ("slim_ptr", "slim_offer", "slim_weight")
+LOW_RANK_ARRAYS = ("low_rank", "low_rank_in", "low_rank_out")
 TOWER_SHAPES: dict[str, str] = {
     "offer_z": "Nd",
     "offer_p1": "Nd",
     "offer_p2": "Nd",
     "offer_gain": "N",
+    "low_rank": "Nr",
+    "low_rank_in": "N",
+    "low_rank_out": "N",
     "kind_h0": "Kd",
     "country_h0": "Cd",
     "a1": "dd",
@@ -39,11 +43,11 @@ TOWER_SHAPES: dict[str, str] = {
 class Model:
     """A trained model.
 
-    ``arrays`` holds those of TOWER_SHAPES (N offers, d dimensions, K kinds + 1, C countries + 1,
-    L = 3; float32), the encoder's, and the learned links between offers (scoring.rows.OfferRows)
-    as SLIM_ARRAYS; ``manifest`` holds ``version``, ``kinds``, ``countries``, ``activation``,
-    ``blend`` (see Blend.as_mapping), ``walk`` (its exponents), ``slim``, ``metrics``, ``served``,
-    ``settings`` and ``data``.
+    ``arrays`` holds those of TOWER_SHAPES (N offers, d dimensions, rank r, K kinds + 1, C countries
+    + 1, L = 3; float32), the encoder's, and the learned links between offers
+    (scoring.rows.OfferRows) as SLIM_ARRAYS; ``manifest`` holds ``version``, ``kinds``,
+    ``countries``, ``activation``, ``blend`` (see Blend.as_mapping), ``walk`` (its exponents),
+    ``slim``, ``low_rank``, ``metrics``, ``served``, ``settings`` and ``data``.
     """
 
     version: str

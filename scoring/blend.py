@@ -122,4 +122,5 @@ UNTRAINED = Blend.of(
 POPULARITY_ONLY = Blend.of({"popularity": 1.0}, bias=-5.0)
 WALK_ONLY = Blend.of({"walk": 1.0}, bias=-5.0)
 SLIM_ONLY = Blend.of({"slim": 20.0}, bias=-5.0)
+LOW_RANK_ONLY = Blend.of({"low_rank": 20.0}, bias=-5.0)
 COSINE_ONLY = Blend.of({"cosine": 5.0}, bias=-5.0)

@@ -20,6 +20,7 @@ from scoring.kernels import (
     OfferSide,
     Offsets,
     Rows,
+    Singles,
     Sums,
     Who,
     add_piece,
@@ -36,6 +37,7 @@ def empty_sums(side: OfferSide, sizes: tuple[int, int, int, int]) -> Sums:
     return Sums(
         np.zeros(d),
         np.zeros(d),
+        np.zeros(side.low_rank.shape[1]),
         np.zeros(5),
         np.zeros(sizes[3]),
         np.zeros(sizes[0]),
@@ -55,13 +57,14 @@ def vectors_of_buyers(
     kinds: Rows,
     countries: Rows,
     sizes: tuple[int, int, int, int],
-) -> Floats:
-    """Evidence of B buyers in CSR layout -> their unit vectors (B, d)."""
-    z = np.zeros((len(ptr) - 1, side.z.shape[1]), dtype=np.float64)
+) -> Singles:
+    """Evidence of B buyers in CSR layout -> their vectors (B, d + r), see fill_vector."""
+    z = np.zeros((len(ptr) - 1, side.z.shape[1] + side.low_rank.shape[1]), dtype=np.float32)
     sums = empty_sums(side, sizes)
     for b in range(len(ptr) - 1):
         sums.message1[:] = 0.0
         sums.message2[:] = 0.0
+        sums.low_rank[:] = 0.0
         sums.total[:] = 0.0
         for e in range(ptr[b], ptr[b + 1]):
             if weights[e] != 0.0:
@@ -105,7 +108,7 @@ def scores_of_buyers(
     side: OfferSide,
     offer: int,
     column: Floats,
-    z: Floats,
+    z: Singles,
     ptr: Offsets,
     offers: Rows,
     weights: Floats,

@@ -15,6 +15,8 @@ COMPONENTS = (
     "slim_root",
     "slim_log",
     "slim_squares",
+    "low_rank",
+    "low_rank_log",
     "cosine",
     "category",
     "preference",
@@ -41,6 +43,8 @@ COMPONENTS = (
     SLIM_ROOT,
     SLIM_LOG,
     SLIM_SQUARES,
+    LOW_RANK,
+    LOW_RANK_LOG,
     COSINE,
     CATEGORY,
     PREFERENCE,
@@ -65,7 +69,7 @@ COMPONENTS = (
 assert len(COMPONENTS) - 1 == CONTEXT
 # By component, the one that stands for its group.
 GROUP = np.arange(len(COMPONENTS))
-GROUP[[LINKS, SLIM, SLIM_ROOT, SLIM_LOG, SLIM_SQUARES]] = WALK
+GROUP[[LINKS, SLIM, SLIM_ROOT, SLIM_LOG, SLIM_SQUARES, LOW_RANK, LOW_RANK_LOG]] = WALK
 GROUP[[NEAR_1, NEAR_5, NEAR_25, NEAR_125]] = PLACE
 GROUP[TREND] = POPULARITY
 # These are the same for every offer of a buyer: they bend the others and say nothing themselves.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from scoring.combination import carriers
 from scoring.components import NEAR, PLACE, PRICE, VENDOR
-from scoring.kernels import SLIM_FINE, mask_pieces
+from scoring.kernels import FINE, mask_pieces
 from scoring.rows import weights_between
 from scoring.scorer import Reading, Scorer
 from scoring.states import BuyerState
@@ -146,10 +146,13 @@ def _candidates(
     """(offer number, piece number) pairs worth masking, sorted by piece."""
     side, weights = scorer.side, state.weights
     walk = weights_between(side.walk, state.offers, offers) / side.walk_scale
-    walk += SLIM_FINE * weights_between(side.slim, state.offers, offers)
+    walk += FINE * weights_between(side.slim, state.offers, offers)
     walk *= weights[:, None]
+    heard = side.low_rank[state.offers] * (weights * side.low_rank_in[state.offers])[:, None]
+    low_rank = heard @ (side.low_rank[offers] * side.low_rank_out[offers][:, None]).T
     messages = side.message1[state.offers] + side.message2[state.offers]
     cosine = (messages @ side.z[offers].T) * (weights * side.gain[state.offers])[:, None]
+    walk += FINE * low_rank
     size = len(weights)
     keep = min(most, size)
     by_walk = np.argsort(-walk, axis=0, kind="stable")[:keep]

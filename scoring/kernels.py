@@ -23,6 +23,8 @@ from scoring.components import (
     KIND_POPULARITY,
     LINKS,
     LOCAL_POPULARITY,
+    LOW_RANK,
+    LOW_RANK_LOG,
     NEAR_1,
     PLACE,
     POPULARITY,
@@ -49,8 +51,8 @@ WIDTH = len(COMPONENTS)
 # and what the buyer's own purchases of the offer say of buying it again.
 WALKED, LINKED, LEARNED, SQUARED, OWN = range(5)
 REACHES = 5
-# A slim weight of a fiftieth is where its logarithm begins to bend.
-SLIM_FINE = 50.0
+# A learned weight of a fiftieth is where its logarithm begins to bend.
+FINE = 50.0
 EARTH_RADIUS_KM = 6371.0088
 # Kilometres at which nearness has fallen to one half.
 HALF_NEAR_KM = 100.0
@@ -59,7 +61,9 @@ NOTHING = 1e-9
 
 
 class OfferSide(NamedTuple):
-    """What scoring reads of N offers; d is 0 without a trained model.
+    """What scoring reads of N offers; d and r are 0 without a trained model.
+
+    ``low_rank`` (N, r), ``low_rank_in`` and ``low_rank_out`` (N,) are as in scoring.tower.
 
     ``local`` and ``by_kind`` have a row of zeros first, for an unknown country or kind;
     ``walk_mass`` (N,) sums each row of ``walk``; ``cell`` (N, 8) is where the offer lies on two
@@ -70,6 +74,9 @@ class OfferSide(NamedTuple):
     message1: Singles
     message2: Singles
     gain: Singles
+    low_rank: Singles
+    low_rank_in: Singles
+    low_rank_out: Singles
     closure_ptr: Offsets
     closure: Rows
     vendor: Rows
@@ -111,6 +118,7 @@ class Sums(NamedTuple):
 
     message1: Floats
     message2: Floats
+    low_rank: Floats
     total: Floats
     cell: Floats
     category: Floats
@@ -140,6 +148,9 @@ def add_piece(sums: Sums, side: OfferSide, offer: int, weight: float) -> None:
     for k in range(side.message1.shape[1]):
         sums.message1[k] += share * side.message1[offer, k]
         sums.message2[k] += share * side.message2[offer, k]
+    heard = weight * side.low_rank_in[offer]
+    for k in range(side.low_rank.shape[1]):
+        sums.low_rank[k] += heard * side.low_rank[offer, k]
     sums.total[1] += share
     add_attributes(sums, side, offer, weight)
 
@@ -179,12 +190,15 @@ def clear_attributes(sums: Sums, side: OfferSide, offer: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def fill_vector(sums: Sums, buyer: BuyerSide, kind: int, country: int, z: Floats) -> None:
-    """The buyer's unit vector (d,): two layers of mean aggregation over its evidence.
+def fill_vector(sums: Sums, buyer: BuyerSide, kind: int, country: int, z: Singles) -> None:
+    """The buyer's vector (d + r,): a unit vector (d,), and its evidence in the low rank (r,).
 
-    Source: GraphSAGE (Hamilton et al., 2017, arXiv:1706.02216), full neighbourhood.
+    The first is two layers of mean aggregation over its evidence. Source: GraphSAGE (Hamilton et
+    al., 2017, arXiv:1706.02216), full neighbourhood.
     """
-    d = len(z)
+    d = len(sums.message1)
+    z[d:] = sums.low_rank
+    whole = np.empty(d, dtype=np.float64)
     h1 = np.empty(d, dtype=np.float64)
     share = 1.0 / sums.total[1] if sums.total[1] > NOTHING else 0.0
     for row in range(d):
@@ -199,15 +213,15 @@ def fill_vector(sums: Sums, buyer: BuyerSide, kind: int, country: int, z: Floats
             h += buyer.a2[row, k] * h1[k]
         h0 = buyer.kind_h0[kind, row] + buyer.country_h0[country, row]
         weights = buyer.layer_weights
-        z[row] = weights[0] * h0 + weights[1] * h1[row] + weights[2] * h
-        norm += z[row] * z[row]
-    if norm > 0.0:
-        for row in range(d):
-            z[row] /= np.sqrt(norm)
+        whole[row] = weights[0] * h0 + weights[1] * h1[row] + weights[2] * h
+        norm += whole[row] * whole[row]
+    scale = 1.0 / np.sqrt(norm) if norm > 0.0 else 1.0
+    for row in range(d):
+        z[row] = whole[row] * scale
 
 
 @njit(cache=True, nogil=True)
-def dot(row: Singles, z: Floats) -> float:
+def dot(row: Singles, z: Singles) -> float:
     """Inner product in one fixed order of eight running sums."""
     d = len(z)
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
@@ -250,7 +264,7 @@ def sum_up(sums: Sums, side: OfferSide) -> None:
 
 @njit(cache=True, nogil=True)
 def fill_components(
-    side: OfferSide, who: Who, sums: Sums, z: Floats, reach: Floats, offer: int, phi: Floats
+    side: OfferSide, who: Who, sums: Sums, z: Singles, reach: Floats, offer: int, phi: Floats
 ) -> None:
     """The components (WIDTH,) of one pair, after ``sum_up``.
 
@@ -261,9 +275,12 @@ def fill_components(
     phi[LINKS] = _log_more(reach[LINKED])
     phi[SLIM] = reach[LEARNED]
     phi[SLIM_ROOT] = np.sqrt(learned)
-    phi[SLIM_LOG] = _log_more(SLIM_FINE * learned)
+    phi[SLIM_LOG] = _log_more(FINE * learned)
     phi[SLIM_SQUARES] = np.sqrt(max(reach[SQUARED], 0.0))
-    phi[COSINE] = dot(side.z[offer], z)
+    d = side.z.shape[1]
+    phi[COSINE] = dot(side.z[offer], z[:d])
+    phi[LOW_RANK] = side.low_rank_out[offer] * dot(side.low_rank[offer], z[d:])
+    phi[LOW_RANK_LOG] = _log_more(FINE * phi[LOW_RANK])
     total = sums.total[0]
     share = 1.0 / total if total > NOTHING else 0.0
     affinity = 0.0
@@ -305,7 +322,7 @@ def fill_components(
 
 @njit(cache=True, nogil=True)
 def fill_anew(
-    side: OfferSide, who: Who, sums: Sums, z: Floats, reach: Floats, offer: int, phi: Floats
+    side: OfferSide, who: Who, sums: Sums, z: Singles, reach: Floats, offer: int, phi: Floats
 ) -> None:
     """``fill_components`` after sums that have just changed."""
     sum_up(sums, side)
@@ -358,7 +375,7 @@ def take_out(
 
 @njit(cache=True, nogil=True)
 def components_of_offers(
-    side: OfferSide, who: Who, sums: Sums, z: Floats, reach: Floats, offers: Rows
+    side: OfferSide, who: Who, sums: Sums, z: Singles, reach: Floats, offers: Rows
 ) -> Floats:
     """Components (n, WIDTH) of one buyer with the given offers (n,); reach (N, REACHES)."""
     phi = np.empty((len(offers), WIDTH), dtype=np.float64)
@@ -382,17 +399,20 @@ def mask_pieces(
 ) -> Floats:
     """Components (n, WIDTH) of offers (n,), each without one piece of evidence (n,) of its weight.
 
-    Pairs should come sorted by evidence: the buyer's vector is made anew when it changes.
+    Pairs should come sorted by piece: each is taken out of the sums once, and put back.
     """
     phi = np.empty((len(offers), WIDTH), dtype=np.float64)
-    z = np.empty(side.z.shape[1], dtype=np.float64)
+    z = np.empty(side.z.shape[1] + side.low_rank.shape[1], dtype=np.float32)
     for n in range(len(offers)):
-        add_piece(sums, side, evidence[n], -weights[n])
-        same = n > 0 and evidence[n] == evidence[n - 1] and weights[n] == weights[n - 1]
-        if not same:
+        if n == 0 or not (evidence[n] == evidence[n - 1] and weights[n] == weights[n - 1]):
+            if n > 0:
+                add_piece(sums, side, evidence[n - 1], weights[n - 1])
+            add_piece(sums, side, evidence[n], -weights[n])
+            sum_up(sums, side)
             fill_vector(sums, buyer, who.kind, who.country, z)
         rest = reach[offers[n]].copy()
         take_out(side, evidence[n], weights[n], again[n], offers[n], rest)
-        fill_anew(side, who, sums, z, rest, offers[n], phi[n])
-        add_piece(sums, side, evidence[n], weights[n])
+        fill_components(side, who, sums, z, rest, offers[n], phi[n])
+    if len(offers):
+        add_piece(sums, side, evidence[-1], weights[-1])
     return phi

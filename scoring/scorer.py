@@ -37,6 +37,7 @@ from scoring.tower import Tower, tower_of
 from scoring.walk import WalkSettings
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 # Derived from buyers' rows and walk rows only; seconds to make on a large graph.
 _KEPT = (
     "walk_columns", "slim_columns", "_vectors", "_weights", "_again", "_latitudes", "_longitudes",
@@ -53,7 +54,7 @@ class Reading:
 
     sums: Sums
     who: Who
-    z: Floats
+    z: Singles
     reach: Floats
     context: Context = ()
 
@@ -137,9 +138,9 @@ class Scorer:
             self._lifted(context),
         )  # fmt: skip
 
-    def vector(self, sums: Sums, who: Who) -> Floats:
-        """The buyer's unit vector (d,), from its sums."""
-        z = np.empty(self.side.z.shape[1], dtype=np.float64)
+    def vector(self, sums: Sums, who: Who) -> Singles:
+        """The buyer's vector (d + r,), from its sums."""
+        z = np.empty(self.side.z.shape[1] + self.side.low_rank.shape[1], dtype=np.float32)
         fill_vector(sums, self.tower.buyer, who.kind, who.country, z)
         return z
 
@@ -181,6 +182,7 @@ class Scorer:
         priced = np.where(o.price > 0, o.price, np.nan)
         return OfferSide(
             z=t.z, message1=t.message1, message2=t.message2, gain=t.gain,
+            low_rank=t.low_rank, low_rank_in=t.low_rank_in, low_rank_out=t.low_rank_out,
             closure_ptr=o.closure.ptr, closure=o.closure.values,
             vendor=o.vendor, log_price=np.log(priced), currency=o.currency,
             latitude=np.radians(o.latitude), longitude=np.radians(o.longitude),
@@ -236,9 +238,9 @@ class Scorer:
         return np.radians(self.corpus.buyers.longitude)
 
     @cached_property
-    def _vectors(self) -> Floats:
+    def _vectors(self) -> Singles:
         b = self.corpus.buyers
-        z: Floats = vectors_of_buyers(
+        z: Singles = vectors_of_buyers(
             self.side, self.tower.buyer, b.ptr, b.offer, self._weights, b.kind, b.country,
             self._sizes,
         )  # fmt: skip

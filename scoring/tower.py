@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.artifact import SLIM_ARRAYS, Model
+from scoring.artifact import LOW_RANK_ARRAYS, SLIM_ARRAYS, Model
 from scoring.corpus import Corpus
 from scoring.kernels import BuyerSide
 from scoring.offer_features import OfferEncoder
@@ -20,13 +20,18 @@ Singles = NDArray[np.float32]
 class Tower:
     """Vectors of N offers (see scoring.artifact for z, messages and gain) and the buyer's side.
 
-    ``slim`` holds the learned links between offers.
+    ``slim`` holds the learned links between offers, ``low_rank`` (N, r) those of every offer with
+    every other as a product: a piece of weight 1 at offer j adds ``low_rank_in[j] * low_rank_out[i]
+    * low_rank[j] . low_rank[i]`` at offer i.
     """
 
     z: Singles
     message1: Singles
     message2: Singles
     gain: Singles
+    low_rank: Singles
+    low_rank_in: Singles
+    low_rank_out: Singles
     slim: OfferRows
     buyer: BuyerSide
     encoder: OfferEncoder | None
@@ -47,6 +52,9 @@ class Tower:
             message1=np.vstack([self.message1, message1]),
             message2=np.vstack([self.message2, message2]),
             gain=np.concatenate([self.gain, gain]),
+            low_rank=_extended(self.low_rank, len(corpus.offers)),
+            low_rank_in=_extended(self.low_rank_in, len(corpus.offers)),
+            low_rank_out=_extended(self.low_rank_out, len(corpus.offers)),
             slim=extended(self.slim, len(corpus.offers)),
         )
 
@@ -85,13 +93,26 @@ def tower_of(corpus: Corpus, model: Model | None) -> Tower:
     number = np.full(len(model.offer_ids), -1, dtype=np.int64)
     number[rows] = np.flatnonzero(known)
     slim = renumbered(learned, number, len(source))
-    return Tower(z, message1, message2, gain, slim, buyer, encoder)
+    low_rank, heard, told = (_of_known(arrays[name], source) for name in LOW_RANK_ARRAYS)
+    return Tower(z, message1, message2, gain, low_rank, heard, told, slim, buyer, encoder)
 
 
 def _by_code(rows: Singles, trained: list[str], vocabulary: list[str]) -> Singles:
     number = {value: row + 1 for row, value in enumerate(trained)}
     order = [0, *(number.get(value, 0) for value in vocabulary)]
     return np.ascontiguousarray(rows[order])
+
+
+def _of_known(rows: Singles, source: NDArray[np.int64]) -> Singles:
+    """Rows of the trained offers in the corpus's order, 0 for the others (-1)."""
+    found = np.zeros((len(source), *rows.shape[1:]), dtype=np.float32)
+    found[source >= 0] = rows[source[source >= 0]]
+    return found
+
+
+def _extended(rows: Singles, count: int) -> Singles:
+    """With rows of 0 for new offers."""
+    return _of_known(rows, np.pad(np.arange(len(rows)), (0, count - len(rows)), constant_values=-1))
 
 
 def _blank(count: int, d: int) -> tuple[Singles, Singles, Singles, Singles]:
@@ -114,4 +135,6 @@ def _no_tower(corpus: Corpus) -> Tower:
         layer_weights=np.zeros(3, np.float32),
         rectified=False,
     )
-    return Tower(z, message1, message2, gain, no_rows(len(gain)), side, None)
+    low_rank, none_in = np.zeros((len(gain), 0), np.float32), np.zeros(len(gain), np.float32)
+    slim = no_rows(len(gain))
+    return Tower(z, message1, message2, gain, low_rank, none_in, none_in, slim, side, None)

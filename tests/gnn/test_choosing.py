@@ -33,3 +33,9 @@ def test_where_nothing_beats_popularity_clearly_it_serves() -> None:
     plain = {"popularity": LEVEL, "weights": LEVEL / 2}
     assert plainest_of_the_best(plain | {"slim": ahead(0.9)}) == "popularity"
     assert plainest_of_the_best(plain | {"slim": ahead(1.1)}) == "slim"
+
+
+def test_a_part_of_the_weighted_sum_must_be_ahead_of_it_by_more() -> None:
+    plain = {"popularity": LEVEL / 2, "weights": LEVEL, "network": LEVEL / 2}
+    assert plainest_of_the_best(plain | {"walk": ahead(1.9)}) == "weights"
+    assert plainest_of_the_best(plain | {"walk": ahead(2.1)}) == "walk"

@@ -9,11 +9,12 @@ from torch_geometric.nn import SAGEConv
 
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
-from gnn.choosing import with_links
+from gnn.choosing import link_arrays, with_links
 from gnn.conv import NeighbourSage
 from gnn.export import feature_arrays, manifest_of, tower_arrays
 from gnn.fitting import Fitted, Schedule, fit, read_layers
 from gnn.graph import TrainingGraph, build_graph, links
+from gnn.low_rank import LowRank
 from gnn.recipe import Recipe, draw_step
 from scoring.artifact import Model
 from scoring.blend import UNTRAINED
@@ -74,7 +75,10 @@ def test_the_convolution_equals_sage_conv_forwards_and_backwards() -> None:
 
 
 def test_the_serving_tower_equals_the_torch_model(short: Trained) -> None:
-    model = with_links(short.model, no_rows(len(short.corpus.offers)))
+    count = len(short.corpus.offers)
+    nothing = np.zeros(count, np.float32)
+    no_product = LowRank(nothing[:, None][:, :0], nothing, nothing)
+    model = with_links(short.model, link_arrays(no_rows(count), no_product))
     scorer = build_scorer(short.corpus, model, blend=UNTRAINED)
     vectors = np.stack(
         [scorer.read(state_of(short.corpus, b)).z for b in range(len(short.corpus.buyers))]

@@ -111,8 +111,9 @@ def test_a_new_offer_is_scored_from_its_features(
     rows = np.array([corpus.offers.index["new-1"], corpus.offers.index["new-3"]])
     encoded = encoder.encode(corpus, rows)
     scorer = build_scorer(build_corpus(planted), trained.model)
+    width = encoded.z.shape[1]
     buyers = np.stack(
-        [scorer.read(state_of(scorer.corpus, b)).z for b in range(len(corpus.buyers))]
+        [scorer.read(state_of(scorer.corpus, b)).z[:width] for b in range(len(corpus.buyers))]
     )
     for block, z in zip((1, 3), encoded.z, strict=True):
         best = np.argsort(-(buyers @ z))[:20]

@@ -132,6 +132,9 @@ def random_model(snapshot: GraphSnapshot, seed: int = 5, dimension: int = 12) ->
         "c1": normal(d),
         "c2": normal(d),
         "layer_weights": np.ones(3, np.float32),
+        "low_rank": normal(count, 10) / np.float32(10),
+        "low_rank_in": rng.uniform(0.5, 2, count).astype(np.float32),
+        "low_rank_out": rng.uniform(0.5, 2, count).astype(np.float32),
     }
     linked = [np.sort(rng.choice(count, min(8, count), replace=False)) for _ in range(count)]
     arrays |= {

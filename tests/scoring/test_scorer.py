@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from scoring import tower as tower_module
+from scoring.components import LOW_RANK, LOW_RANK_LOG
 from scoring.corpus_building import build_corpus
 from scoring.effects import Mask, effects_of_features, effects_of_pieces
+from scoring.kernels import FINE
 from scoring.rows import weights_between
 from scoring.scorer import Scorer, build_scorer
 from scoring.states import WEIGHT_OF_KIND, state_of
@@ -41,6 +43,21 @@ def test_a_pair_scores_the_same_from_both_directions(scorer: Scorer) -> None:
     assert by_buyer.min() > 0
     assert by_buyer.max() <= 1
     assert len(np.unique(by_buyer)) > by_buyer.size // 10
+
+
+def test_the_low_rank_links_every_offer_with_every_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = random_snapshot()
+    monkeypatch.setattr(tower_module, "OfferEncoder", NoEncoder)
+    scorer = build_scorer(build_corpus(snapshot), random_model(snapshot))
+    tower, every = scorer.tower, np.arange(len(scorer.corpus.offers), dtype=np.int32)
+    links = tower.low_rank_in[:, None] * (tower.low_rank @ tower.low_rank.T) * tower.low_rank_out
+    for buyer in range(5):
+        state = state_of(scorer.corpus, buyer)
+        phi = scorer.components(scorer.read(state), every)
+        expected = state.weights @ links[state.offers]
+        assert np.allclose(phi[:, LOW_RANK], expected, atol=1e-4)
+        assert np.allclose(phi[:, LOW_RANK_LOG], np.log1p(FINE * expected.clip(0.0)), atol=1e-3)
+        assert np.ptp(expected) > 0.1
 
 
 def test_a_changed_buyer_is_scored_as_it_is_now(scorer: Scorer) -> None:
