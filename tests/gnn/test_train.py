@@ -15,16 +15,20 @@ from core.errors import DamagedError, InputError
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
 from gnn import train as train_module
+from gnn.choosing import link_arrays
 from gnn.fitting import Fitted, Schedule, fit
 from gnn.graph import build_graph
+from gnn.low_rank import LowRankSettings
 from gnn.model import Layers
 from gnn.recipe import RECIPES, Recipe
 from gnn.train import TrainedModel, publish, train
+from gnn.walk_tuning import slim_problem, spectrum_of
 from scoring.artifact import load_model
 from scoring.corpus_building import build_corpus, with_offer_rows
 from scoring.offer_features import OfferEncoder, fit_features
 from scoring.scorer import build_scorer
 from scoring.states import state_from_profile, state_of
+from scoring.walk import WalkSettings
 from tests.gnn.conftest import NOW, SMALL, Heard
 from tests.gnn.planted import BLOCKS, END, offer_id, planted_snapshot, snapshot_of
 
@@ -79,6 +83,19 @@ def test_the_manifest_tells_where_the_model_comes_from(
         == trained.served
         == max(trained.validation, key=lambda name: trained.validation[name])
     )
+
+
+def test_links_are_made_of_everything_as_was_chosen(
+    planted: GraphSnapshot, trained: TrainedModel
+) -> None:
+    corpus, manifest = build_corpus(planted), trained.model.manifest
+    low_rank = LowRankSettings(**manifest["low_rank"])
+    product = spectrum_of(corpus, low_rank.rank, SMALL.seed).low_rank(low_rank)
+    slim = slim_problem(corpus, WalkSettings(**manifest["walk"])).solve(
+        manifest["slim"]["ridge"], SMALL.threads, SILENT
+    )
+    for name, array in link_arrays(slim, product).items():
+        assert np.array_equal(trained.model.arrays[name], array), name
 
 
 def test_a_new_buyer_is_served_by_its_first_purchase(
