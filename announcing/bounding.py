@@ -115,8 +115,9 @@ def upper_odds(
         hidden.astype(np.float32),
         float(start),
     )
-    odds += np.float32(_margin(by, columns, float(start), hidden, side.z.shape[1]))
-    odds += np.float32(_low_rank_margin(by, crowd, side, offer))
+    steep = _steepness(by)
+    margin = _margin(by, steep, columns, float(start), hidden, side.z.shape[1])
+    odds += np.float32(margin + _low_rank_margin(steep, crowd, side, offer))
     if offer < len(crowd.piece.ptr) - 1:
         own = slice(crowd.piece.ptr[offer], crowd.piece.ptr[offer + 1])
         dealt = np.isin(crowd.piece_kind[own], (PURCHASED, DISMISSED))
@@ -130,15 +131,19 @@ def _constant(side: OfferSide, offer: int) -> dict[int, float]:
 
 
 def _margin(
-    by: Combination, columns: dict[int, Singles], start: float, hidden: Floats, dimension: int
+    by: Combination,
+    steepness: Floats,
+    columns: dict[int, Singles],
+    start: float,
+    hidden: Floats,
+    dimension: int,
 ) -> float:
     """How far rounding can lift a pair's log odds above those computed here.
 
     A component changes the log odds by at most its steepness, and everything that is added up is at
-    most ``size``. A component is within a few units of rounding;
-    the cosine of unit vectors within one for each dimension.
+    most ``size``. A component is within a few units of rounding; the cosine of unit vectors within
+    one for each dimension.
     """
-    steepness = _steepness(by)
     size = abs(start) + float(np.abs(hidden) @ np.abs(by.outer))
     size += sum(
         steepness[k] * max(float(column.max(initial=0)), -float(column.min(initial=0)))
@@ -155,9 +160,8 @@ def _steepness(by: Combination) -> Floats:
     return found
 
 
-def _low_rank_margin(by: Combination, crowd: Crowd, side: OfferSide, offer: int) -> float:
+def _low_rank_margin(steep: Floats, crowd: Crowd, side: OfferSide, offer: int) -> float:
     """How far rounding of the products of low rank can lift a pair's log odds."""
-    steep = _steepness(by)
     length = crowd.length * float(np.linalg.norm(side.low_rank[offer]))
     error = 4 * UNIT * length * abs(float(side.low_rank_out[offer]))
     return float((steep[LOW_RANK] + FINE * steep[LOW_RANK_LOG]) * error)

@@ -150,9 +150,9 @@ def _candidates(
     walk *= weights[:, None]
     heard = side.low_rank[state.offers] * (weights * side.low_rank_in[state.offers])[:, None]
     low_rank = heard @ (side.low_rank[offers] * side.low_rank_out[offers][:, None]).T
+    walk += FINE * low_rank
     messages = side.message1[state.offers] + side.message2[state.offers]
     cosine = (messages @ side.z[offers].T) * (weights * side.gain[state.offers])[:, None]
-    walk += FINE * low_rank
     size = len(weights)
     keep = min(most, size)
     by_walk = np.argsort(-walk, axis=0, kind="stable")[:keep]
