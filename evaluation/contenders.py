@@ -1,4 +1,4 @@
-"""The simple models, each tuned on the validation slice that the trained one is chosen by."""
+"""The simple models, each tuned on the validation slices that the trained one is chosen by."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from core.progress import Progress
 from core.snapshot import GraphSnapshot
 from evaluation.rankings import purchase_matrix
 from evaluation.views import View, rank_blocks
-from gnn.train import FEWEST_TESTERS, TrainSettings, split_to_choose_by
-from gnn.validation import testers_of
+from gnn.holdouts import FEWEST_TESTERS
+from gnn.train import TrainSettings, held_out
 from gnn.walk_tuning import bought_rows, rows_of
 from scoring.baselines import BlockScorer, Csr, ItemKnn, Popularity, Rp3Beta
-from scoring.corpus_building import build_corpus
 from scoring.ease import Ease, fits_memory
 from scoring.metrics import measure_top
 from scoring.ragged import Ragged
@@ -98,35 +97,36 @@ def fits(name: str, offers: int, memory_bytes: int) -> bool:
     return name != "ease" or fits_memory(offers, memory_bytes)
 
 
-def slice_of(
+def slices_of(
     snapshot: GraphSnapshot, settings: TrainSettings, validation: pl.DataFrame | None
-) -> Slice:
-    """The slice and the testers that ``gnn.train.train`` chooses by with the same arguments."""
-    split = split_to_choose_by(snapshot, settings, validation)
-    corpus = build_corpus(split.known)
-    testers = testers_of(split, corpus, settings.seed)
-    return Slice(
-        purchase_matrix(corpus),
-        testers,
-        rows_of(bought_rows(corpus), testers),
-        rows_of(split.fresh, testers),
-    )
+) -> list[Slice]:
+    """The slices and the testers that ``gnn.train.train`` chooses by with the same arguments."""
+    holdouts, testers = held_out(snapshot, settings, validation)
+    return [
+        Slice(
+            purchase_matrix(corpus),
+            testers,
+            rows_of(bought_rows(corpus), testers),
+            rows_of(split.fresh, testers),
+        )
+        for split, corpus in ((holdout.split, holdout.corpus) for holdout in holdouts)
+    ]
 
 
 def fit_contender(
-    name: str, baseline: Baseline, tuned_on: Slice, whole: Csr, progress: Progress
+    name: str, baseline: Baseline, slices: Sequence[Slice], whole: Csr, progress: Progress
 ) -> Contender:
-    """Tune on the slice, then fit on ``whole`` (B, N)."""
+    """Tune on the mean of the slices, then fit on ``whole`` (B, N)."""
     chosen, found = dict(baseline.usual), None
     tries = sum(len(values) for _, values in baseline.grid)
     with progress.task(f"Tuning {name}", tries + 1) as task:
 
         def measured(settings: Settings) -> float:
-            figure = tuned_on.ndcg(baseline.build(tuned_on.known, settings))
+            figures = [part.ndcg(baseline.build(part.known, settings)) for part in slices]
             task.advance()
-            return figure
+            return float(np.mean(figures))
 
-        if len(tuned_on.testers) >= FEWEST_TESTERS:
+        if len(slices[0].testers) >= FEWEST_TESTERS:
             chosen, found = climbed(baseline, measured)
             task.note(f"NDCG@20 {found:.4f} on the validation slice")
         model = baseline.build(whole, chosen)

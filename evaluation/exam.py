@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.memory import give_back_memory
 from core.progress import Progress
 from core.snapshot import GraphSnapshot
-from evaluation.contenders import SKIPPED, baselines, fit_contender, fits, slice_of
+from evaluation.contenders import SKIPPED, baselines, fit_contender, fits, slices_of
 from evaluation.costs import ClockedProgress, cpu_seconds, forget_peak, peak_rss_mb
 from evaluation.rankings import purchase_matrix, served_scores
 from evaluation.views import Score, View, rank_blocks
@@ -120,7 +120,7 @@ class _Sitting:
         self.answers = Answers({name: {} for name in exam.views})
         self.corpus = build_corpus(exam.snapshot)
         self.purchases = purchase_matrix(self.corpus)
-        self.slice = slice_of(exam.snapshot, conduct.settings, exam.validation)
+        self.slices = slices_of(exam.snapshot, conduct.settings, exam.validation)
 
     @contextmanager
     def costing(self, *names: str) -> Iterator[_Clock]:
@@ -148,7 +148,9 @@ class _Sitting:
             return
         with self.costing(name) as clock:
             baseline = baselines(limit)[name]
-            found = fit_contender(name, baseline, self.slice, self.purchases, self.conduct.progress)
+            found = fit_contender(
+                name, baseline, self.slices, self.purchases, self.conduct.progress
+            )
             clock.fitted()
             self.rank(name, _alone(name, found.model))
         self.answers.chosen[name] = found.settings

@@ -6,8 +6,9 @@ of the simple models) serves is chosen on buyers that neither was fitted on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -62,6 +63,14 @@ class NetworkSettings:
     weight_decay: float = 1e-5
 
 
+class Asked(NamedTuple):
+    """Buyers (T,) of a scorer's corpus, and what each of all buyers took after it."""
+
+    scorer: Scorer
+    buyers: NDArray[np.int64]
+    fresh: Ragged
+
+
 @dataclass(frozen=True, slots=True)
 class Examples:
     """Pairs of T buyers: components (P, K) float32, taken (P,), importance (P,), ptr (T + 1,).
@@ -90,46 +99,31 @@ class Examples:
         return np.bincount(self.buyer()[self.taken], minlength=len(self.ptr) - 1)
 
 
-def candidate_components(
-    scorer: Scorer, buyers: NDArray[np.int64]
-) -> Iterator[tuple[NDArray[np.int32], Floats]]:
-    """For each buyer: the offers it has not bought (n,) and their components (n, K)."""
-    b = scorer.corpus.buyers
-    for buyer in buyers.tolist():
-        state = state_of(scorer.corpus, buyer)
-        pieces = slice(b.ptr[buyer], b.ptr[buyer + 1])
-        bought = b.offer[pieces][b.evidence_kind[pieces] == PURCHASED]
-        open_to = np.ones(len(scorer.corpus.offers), dtype=bool)
-        open_to[bought] = False
-        offers = np.flatnonzero(open_to).astype(np.int32)
-        yield offers, scorer.components(scorer.read(state), offers)
-
-
 def gather_examples(
-    scorer: Scorer,
-    buyers: NDArray[np.int64],
-    fresh: Ragged,
-    random: np.random.Generator,
-    progress: Progress,
+    every: Sequence[Asked], random: np.random.Generator, progress: Progress
 ) -> Examples:
-    """What each buyer took of what it could, beside the likeliest and some others it did not."""
-    offers_of = len(scorer.corpus.offers)
-    most = np.minimum(HARD + EASY + np.diff(fresh.ptr)[buyers], offers_of)
+    """What each buyer took of what it could, beside the likeliest and some others it did not.
+
+    The buyers of all ``every``, in turn; one that is asked twice counts as two.
+    """
+    offers_of = len(every[0].scorer.corpus.offers)
+    takes = [np.diff(asked.fresh.ptr)[asked.buyers] for asked in every]
+    most = np.minimum(HARD + EASY + np.concatenate(takes), offers_of)
     if offers_of <= FEW:
         most[:] = offers_of
     # Room for all: parts that are put together in the end take twice as much.
     phi = np.empty((int(most.sum()), len(COMPONENTS)), dtype=np.float32)
     taken, importance = np.empty(len(phi), dtype=bool), np.empty(len(phi))
-    ptr = np.zeros(len(buyers) + 1, dtype=np.int64)
-    with progress.task("Gathering examples", len(buyers)) as task:
-        for number, (offers, components) in enumerate(candidate_components(scorer, buyers)):
-            wanted = np.isin(offers, fresh.row(int(buyers[number])))
+    ptr = np.zeros(len(most) + 1, dtype=np.int64)
+    with progress.task("Gathering examples", len(most)) as task:
+        for number, (offers, components, took) in enumerate(_candidates(every)):
+            wanted = np.isin(offers, took)
             kept, weight = _sampled(components, wanted, random)
             ptr[number + 1] = ptr[number] + len(kept)
             own = slice(ptr[number], ptr[number + 1])
             phi[own], taken[own], importance[own] = components[kept], wanted[kept], weight
             task.advance()
-    return Examples(phi, taken, importance, ptr).of(0, len(buyers))
+    return Examples(phi, taken, importance, ptr).of(0, len(most))
 
 
 def fit_weights(examples: Examples) -> Blend:
@@ -280,25 +274,34 @@ def calibrated(blend: Blend, examples: Examples) -> Blend:
     return blend.rescaled(slope, float(found.x[1]) - slope * centre)
 
 
-def ndcg_of_blends(
-    scorer: Scorer,
-    buyers: NDArray[np.int64],
-    fresh: Ragged,
-    blends: dict[str, Blend],
-    progress: Progress,
-) -> dict[str, Floats]:
-    """NDCG@20 (T,) of each blend for these buyers (T,), all offers they have not bought ranked."""
-    figures = {name: np.zeros(len(buyers)) for name in blends}
-    with progress.task("Comparing models", len(buyers)) as task:
-        for row, (offers, phi) in enumerate(candidate_components(scorer, buyers)):
-            wanted = fresh.row(int(buyers[row]))
-            relevant = Ragged(np.array([0, len(wanted)]), wanted)
+def ndcg_of_blends(asked: Asked, blends: dict[str, Blend], progress: Progress) -> dict[str, Floats]:
+    """NDCG@20 (T,) of each blend for the buyers asked, all offers they have not bought ranked."""
+    figures = {name: np.zeros(len(asked.buyers)) for name in blends}
+    with progress.task("Comparing models", len(asked.buyers)) as task:
+        for row, (offers, phi, took) in enumerate(_candidates([asked])):
+            relevant = Ragged(np.array([0, len(took)]), took)
             for name, blend in blends.items():
                 top = rank_top(logit_rows(phi, blend.combination)[None, :], 20)
                 shown = np.where(top >= 0, offers[top], -1).astype(np.int32)
                 figures[name][row] = measure_top(shown, relevant, 20).ndcg[0]
             task.advance()
     return figures
+
+
+def _candidates(
+    every: Sequence[Asked],
+) -> Iterator[tuple[NDArray[np.int32], Floats, NDArray[np.int32]]]:
+    """For each buyer: the offers it has not bought (n,), their components (n, K), what it took."""
+    for scorer, buyers, fresh in every:
+        b = scorer.corpus.buyers
+        for buyer in buyers.tolist():
+            state = state_of(scorer.corpus, buyer)
+            pieces = slice(b.ptr[buyer], b.ptr[buyer + 1])
+            bought = b.offer[pieces][b.evidence_kind[pieces] == PURCHASED]
+            open_to = np.ones(len(scorer.corpus.offers), dtype=bool)
+            open_to[bought] = False
+            offers = np.flatnonzero(open_to).astype(np.int32)
+            yield offers, scorer.components(scorer.read(state), offers), fresh.row(buyer)
 
 
 def _sampled(

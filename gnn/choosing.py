@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from gnn.again_tuning import tune_fading
 from gnn.again_weighing import weigh_again
 from gnn.blending import (
     SINGLES,
+    Asked,
     Examples,
     calibrated,
     fit_network,
@@ -23,15 +25,14 @@ from gnn.blending import (
     ndcg_of_blends,
 )
 from gnn.context_fitting import fit_context
+from gnn.holdouts import Holdout
 from gnn.low_rank import LowRank, LowRankSettings
 from gnn.recipe import Recipe
 from gnn.slim import SlimSettings
-from gnn.split import Split
 from gnn.walk_tuning import tune_low_rank, tune_slim, tune_walk
 from scoring.again import NEVER, Fading
 from scoring.artifact import SLIM_ARRAYS, Model
 from scoring.blend import UNTRAINED, Blend
-from scoring.corpus import Corpus
 from scoring.rows import OfferRows
 from scoring.scorer import build_scorer
 from scoring.walk import WalkSettings
@@ -153,10 +154,9 @@ def _fitted(form: str, examples: Examples, seed: int, progress: Progress) -> Ble
 
 
 def decide(
-    corpus: Corpus,
-    model: Model,
+    holdouts: Sequence[Holdout],
+    models: Sequence[Model],
     testers: NDArray[np.int64],
-    split: Split,
     snapshot: GraphSnapshot,
     *,
     recipe: Recipe,
@@ -165,35 +165,40 @@ def decide(
     threads: int,
     progress: Progress,
 ) -> tuple[Chosen, Arrays]:
-    """Tune, fit and choose; returns with it the link_arrays of the known part.
+    """Tune, fit and choose; returns with it the link_arrays of what the first of them knows.
 
-    What is fitted is fitted on each half of ``testers`` and compared on the other; the winner is
-    then fitted on all of them. The second half are the judges of what was fitted on the first.
-    ``snapshot`` is what ``split`` was made of; ``model`` needs no links yet.
+    What is fitted is fitted on each half of ``testers``, by all ``holdouts`` of these buyers, and
+    compared on the other; the winner is then fitted on all of them. The second half are the judges
+    of what was fitted on the first. ``snapshot`` is what ``holdouts`` were made of; ``models``, one
+    for each, need no links yet. How fast purchases lose weight, and what circumstances count, is
+    asked of the first alone: where there is more than one, there are no times.
     """
-    walk, _ = tune_walk(corpus, testers, split.fresh, progress)
-    slim, learned = tune_slim(corpus, walk, testers, split.fresh, threads, progress)
-    low_rank, product = tune_low_rank(corpus, testers, split.fresh, seed, progress)
-    links = link_arrays(learned, product)
+    walk = tune_walk(holdouts, testers, progress)
+    slim, learned = tune_slim(holdouts, walk, testers, threads, progress)
+    low_rank, products = tune_low_rank(holdouts, testers, seed, progress)
+    links = [link_arrays(*pair) for pair in zip(learned, products, strict=True)]
+    first = holdouts[0]
     # A random split tells what belongs together, not what comes after what.
-    fading = tune_fading(corpus, split.taken) if split.cut else NEVER
-    scorer = build_scorer(
-        corpus, with_links(model, links), blend=UNTRAINED, walk=walk, fading=fading
-    )
+    fading = tune_fading(first.corpus, first.split.taken) if first.split.cut else NEVER
+    scorers = [
+        build_scorer(
+            holdout.corpus, with_links(model, own), blend=UNTRAINED, walk=walk, fading=fading
+        )
+        for holdout, model, own in zip(holdouts, models, links, strict=True)
+    ]
     give_back_memory()
     random = np.random.default_rng(seed)
-    middle = len(testers) // 2
-    halves = np.split(testers, [middle])
-    every = gather_examples(scorer, testers, split.fresh, random, progress)
-    examples = every.of(0, middle), every.of(middle, len(testers))
+    halves = np.split(testers, [len(testers) // 2])
+    asked = [
+        [Asked(s, half, h.split.fresh) for s, h in zip(scorers, holdouts, strict=True)]
+        for half in halves
+    ]
+    every = gather_examples([one for half in asked for one in half], random, progress)
+    middle = len(halves[0]) * len(holdouts)
+    examples = every.of(0, middle), every.of(middle, len(testers) * len(holdouts))
     give_back_memory()
     fitted = [{form: _fitted(form, half, seed, progress) for form in FORMS} for half in examples]
-    # Each half is judged by what the other was fitted on.
-    parts = [
-        ndcg_of_blends(scorer, half, split.fresh, blends | SINGLES, progress)
-        for half, blends in zip(halves, reversed(fitted), strict=True)
-    ]
-    figures = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    figures = _figures_across(asked, [blends | SINGLES for blends in fitted], progress)
     winner = plainest_of_the_best(figures)
     if winner in SINGLES:
         blend, judged = (calibrated(SINGLES[winner], known) for known in (every, examples[0]))
@@ -202,10 +207,24 @@ def decide(
     means = {name: float(figure.mean()) for name, figure in figures.items()}
     validation = {OFFERPATH: max(means[name] for name in FORMS)} | means
     served = OFFERPATH if winner in FORMS else winner
-    blend = weigh_again(scorer, blend, testers, split.taken)
-    judged = weigh_again(scorer, judged, halves[0], split.taken)
-    context = fit_context(scorer.with_blend(blend), snapshot, split, testers, random, progress)
+    scorer, taken = scorers[0], first.split.taken
+    blend = weigh_again(scorer, blend, testers, taken)
+    judged = weigh_again(scorer, judged, halves[0], taken)
+    context = fit_context(
+        scorer.with_blend(blend), snapshot, first.split, testers, random, progress
+    )
     chosen = Chosen(
         recipe, epochs, walk, slim, low_rank, blend, judged, served, validation, context, fading
     )
-    return chosen, links
+    return chosen, links[0]
+
+
+def _figures_across(
+    asked: Sequence[Sequence[Asked]], blends: Sequence[dict[str, Blend]], progress: Progress
+) -> dict[str, NDArray[np.float64]]:
+    """NDCG@20 (T,) of each blend, a buyer's mean over holdouts; each half by the other's blends."""
+    halves = []
+    for half, others in zip(asked, reversed(blends), strict=True):
+        parts = [ndcg_of_blends(one, others, progress) for one in half]
+        halves.append({name: np.mean([p[name] for p in parts], axis=0) for name in others})
+    return {name: np.concatenate([half[name] for half in halves]) for name in blends[0]}

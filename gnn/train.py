@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.memory import give_back_memory
@@ -20,17 +21,15 @@ from gnn.devices import device_named
 from gnn.export import feature_arrays, manifest_of, tower_arrays
 from gnn.fitting import Fitted, Schedule, fit
 from gnn.graph import build_graph
+from gnn.holdouts import FEWEST_TESTERS, Holdout, Share, hold_out
 from gnn.provenance import fingerprint_of, versions
 from gnn.recipe import RECIPES, Recipe
-from gnn.split import Split, split_snapshot
-from gnn.validation import Choice, Validation, given_split, testers_of
+from gnn.validation import Choice, Validation
 from gnn.walk_tuning import slim_problem, spectrum_of
 from scoring.artifact import Model, publish_model
 from scoring.corpus_building import build_corpus
 from scoring.offer_features import fit_features
 
-# With fewer buyers to validate on, figures are noise: nothing is tuned or stopped by them.
-FEWEST_TESTERS = 20
 # Buyers that each look of early stopping asks.
 MOST_WATCHED = 1000
 # How long each recipe is tried before one is learned by.
@@ -135,23 +134,12 @@ def train(
     return TrainedModel(model, curve, chosen.validation, chosen.served, choice)
 
 
-def split_to_choose_by(
+def held_out(
     snapshot: GraphSnapshot, settings: TrainSettings, validation: pl.DataFrame | None = None
-) -> Split:
-    """What a training of these settings holds out to choose by, or the given pairs.
-
-    Raises:
-        InputError: when a given pair is no purchase.
-    """
-    if validation is not None:
-        return given_split(snapshot, validation)
-    return split_snapshot(
-        snapshot,
-        settings.validation_share,
-        settings.seed,
-        first_purchases=True,
-        timeless_share=settings.timeless_share,
-    )
+) -> tuple[list[Holdout], NDArray[np.int64]]:
+    """What a training of these settings chooses by, see gnn.holdouts.hold_out."""
+    share = Share(settings.validation_share, settings.timeless_share)
+    return hold_out(snapshot, share, settings.seed, validation)
 
 
 def publish(root: Path, trained: TrainedModel) -> Path:
@@ -176,22 +164,28 @@ def _choose(
     snapshot: GraphSnapshot, session: _Session, label: str, validation: pl.DataFrame | None
 ) -> tuple[Chosen, Choice | None, Curve]:
     settings = session.settings
-    split = split_to_choose_by(snapshot, settings, validation)
-    corpus = build_corpus(split.known)
-    testers = testers_of(split, corpus, settings.seed)
+    holdouts, testers = held_out(snapshot, settings, validation)
     if len(testers) < FEWEST_TESTERS:
         return Chosen.by_default(settings.recipes[0], settings.epochs // 2), None, ()
     testers = np.random.default_rng(settings.seed).permutation(testers)
-    watch = Validation(corpus, split, np.sort(testers[:MOST_WATCHED]))
-    recipe = _suiting_recipe(split.known, session, watch)
-    fitted, model = _fit_model(split.known, session, recipe, "choosing", label, watch=watch)
+    first = holdouts[0].split
+    watch = Validation(holdouts[0], np.sort(testers[:MOST_WATCHED]))
+    recipe = _suiting_recipe(first.known, session, watch)
+    fitted, model = _fit_model(first.known, session, recipe, "choosing", label, watch=watch)
+    others = [
+        _fit_model(
+            holdout.split.known, session, recipe, f"choosing-{number}", f"{label}, {number}",
+            stop_at=fitted.epochs,
+        )[1]
+        for number, holdout in enumerate(holdouts[1:], 2)
+    ]  # fmt: skip
     stage = session.stage("chosen")
     kept = stage.load() if stage else None
     if kept:
         chosen, links = Chosen.of_state(kept["chosen"]), _links_of(kept["links"])
     else:
         chosen, links = decide(
-            corpus, model, testers, split, snapshot, recipe=recipe, epochs=fitted.epochs,
+            holdouts, [model, *others], testers, snapshot, recipe=recipe, epochs=fitted.epochs,
             seed=settings.seed, threads=settings.threads, progress=session.progress,
         )  # fmt: skip
         if stage:
@@ -199,7 +193,7 @@ def _choose(
             stage.keep(kept, "Choosing: done")
     model = with_links(model, links)
     model = replace(model, manifest=model.manifest | chosen.entries(judged=True))
-    return chosen, Choice(split, model, np.sort(testers[len(testers) // 2 :])), fitted.curve
+    return chosen, Choice(first, model, np.sort(testers[len(testers) // 2 :])), fitted.curve
 
 
 def _suiting_recipe(snapshot: GraphSnapshot, session: _Session, watch: Validation) -> Recipe:

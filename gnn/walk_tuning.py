@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.memory import give_back_memory
 from core.progress import Progress
+from gnn.holdouts import Holdout
 from gnn.low_rank import LowRank, LowRankSettings, Spectrum
 from gnn.slim import SlimProblem, SlimSettings
 from scoring.corpus import Corpus
@@ -34,6 +35,7 @@ LOW_RANKS = (
     LowRankSettings(16),
     LowRankSettings(64),
     LowRankSettings(128),
+    LowRankSettings(32, 200.0, 0.0),
     LowRankSettings(128, 200.0, 0.0),
     LowRankSettings(128, 800.0, 0.0),
 )
@@ -44,14 +46,14 @@ CELLS = 2**21
 
 
 class LinkJudge:
-    """NDCG@20 of links between offers alone, over some buyers of a corpus."""
+    """NDCG@20 of links between offers alone, over some buyers, by what is held out of them."""
 
-    def __init__(self, corpus: Corpus, buyers: NDArray[np.int64], fresh: Ragged) -> None:
-        """``fresh`` row b lists what buyer b (of all) took later; the first buyers are asked."""
+    def __init__(self, holdout: Holdout, buyers: NDArray[np.int64]) -> None:
+        """The first of ``buyers`` are asked."""
         buyers = np.sort(buyers[:MOST_ASKED])
-        self.relevant = rows_of(fresh, buyers)
-        self.masked = rows_of(bought_rows(corpus), buyers)
-        self.evidence = _evidence(corpus, buyers)
+        self.relevant = rows_of(holdout.split.fresh, buyers)
+        self.masked = rows_of(bought_rows(holdout.corpus), buyers)
+        self.evidence = _evidence(holdout.corpus, buyers)
 
     def __call__(self, rows: OfferRows) -> float:
         """The figure of these links."""
@@ -71,20 +73,23 @@ class LinkJudge:
 
 
 def tune_walk(
-    corpus: Corpus, buyers: NDArray[np.int64], fresh: Ragged, progress: Progress
-) -> tuple[WalkSettings, float]:
-    """The settings with the best NDCG@20 for these buyers, by one pass over GRID, and the figure.
+    holdouts: Sequence[Holdout], buyers: NDArray[np.int64], progress: Progress
+) -> WalkSettings:
+    """The settings with the best NDCG@20 for these buyers, by one pass over GRID.
 
-    ``fresh`` row b lists what buyer b (of all) took later. Ties keep the earlier setting.
+    As of all that is tuned here, the figure is the mean over ``holdouts``. Ties keep the earlier
+    setting.
     """
-    judge = LinkJudge(corpus, buyers, fresh)
-    dealings = dealings_of(corpus.buyers)
-    shape = (len(corpus.buyers), len(corpus.offers))
+    judges = [LinkJudge(holdout, buyers) for holdout in holdouts]
+    known = [(dealings_of(h.corpus.buyers), shape_of(h.corpus)) for h in holdouts]
     tried: dict[WalkSettings, float] = {}
 
     def figure(settings: WalkSettings) -> float:
         if settings not in tried:
-            tried[settings] = judge(walk_rows(dealings, shape, settings))
+            tried[settings] = _mean(
+                judge(walk_rows(dealings, shape, settings))
+                for judge, (dealings, shape) in zip(judges, known, strict=True)
+            )
         return tried[settings]
 
     best = WalkSettings()
@@ -97,54 +102,57 @@ def tune_walk(
                 task.advance()
                 task.note(f"NDCG@20 {figure(best):.4f}")
     give_back_memory()
-    return best, figure(best)
+    return best
 
 
 def tune_slim(
-    corpus: Corpus,
+    holdouts: Sequence[Holdout],
     walk: WalkSettings,
     buyers: NDArray[np.int64],
-    fresh: Ragged,
     threads: int,
     progress: Progress,
-) -> tuple[SlimSettings, OfferRows]:
-    """The best of RIDGES by NDCG@20 for these buyers, and its links."""
-    judge = LinkJudge(corpus, buyers, fresh)
-    problem = slim_problem(corpus, walk)
-    best, links, highest = SlimSettings(), None, -np.inf
+) -> tuple[SlimSettings, list[OfferRows]]:
+    """The best of RIDGES by NDCG@20 for these buyers, and its links for each of ``holdouts``."""
+    judges = [LinkJudge(holdout, buyers) for holdout in holdouts]
+    problems = [slim_problem(holdout.corpus, walk) for holdout in holdouts]
+    best, links, highest = SlimSettings(), list[OfferRows](), -np.inf
     for ridge in RIDGES:
-        found = problem.solve(ridge, threads, progress, f"Linking offers, ridge {ridge:g}")
-        figure = judge(found)
-        if links is None or figure > highest:
+        label = f"Linking offers, ridge {ridge:g}"
+        found = [problem.solve(ridge, threads, progress, label) for problem in problems]
+        figure = _mean(judge(rows) for judge, rows in zip(judges, found, strict=True))
+        if not links or figure > highest:
             best, links, highest = SlimSettings(ridge=ridge), found, figure
-    assert links is not None
     give_back_memory()
     return best, links
 
 
 def tune_low_rank(
-    corpus: Corpus, buyers: NDArray[np.int64], fresh: Ragged, seed: int, progress: Progress
-) -> tuple[LowRankSettings, LowRank]:
-    """The best of LOW_RANKS by NDCG@20 for these buyers, and its product."""
-    judge = LinkJudge(corpus, buyers, fresh)
-    spectrum = spectrum_of(corpus, max(settings.rank for settings in LOW_RANKS), seed)
-    best, made, highest = LOW_RANKS[0], spectrum.low_rank(LOW_RANKS[0]), -np.inf
+    holdouts: Sequence[Holdout], buyers: NDArray[np.int64], seed: int, progress: Progress
+) -> tuple[LowRankSettings, list[LowRank]]:
+    """The best of LOW_RANKS by NDCG@20 for these buyers, and its products for ``holdouts``."""
+    judges = [LinkJudge(holdout, buyers) for holdout in holdouts]
+    most = max(settings.rank for settings in LOW_RANKS)
+    spectra = [spectrum_of(holdout.corpus, most, seed) for holdout in holdouts]
+    best, made, highest = LOW_RANKS[0], list[LowRank](), -np.inf
     with progress.task("Linking all offers", len(LOW_RANKS)) as task:
         for settings in LOW_RANKS:
-            found = spectrum.low_rank(settings)
-            figure = judge.figure(found.scores)
-            if figure > highest:
+            found = [spectrum.low_rank(settings) for spectrum in spectra]
+            figure = _mean(j.figure(f.scores) for j, f in zip(judges, found, strict=True))
+            if not made or figure > highest:
                 best, made, highest = settings, found, figure
             task.advance()
     give_back_memory()
     return best, made
 
 
+def shape_of(corpus: Corpus) -> tuple[int, int]:
+    """(buyers, offers)."""
+    return len(corpus.buyers), len(corpus.offers)
+
+
 def spectrum_of(corpus: Corpus, rank: int, seed: int) -> Spectrum:
     """The singular vectors of a corpus."""
-    return Spectrum(
-        dealings_of(corpus.buyers), (len(corpus.buyers), len(corpus.offers)), rank, seed
-    )
+    return Spectrum(dealings_of(corpus.buyers), shape_of(corpus), rank, seed)
 
 
 def slim_problem(corpus: Corpus, walk: WalkSettings) -> SlimProblem:
@@ -154,7 +162,7 @@ def slim_problem(corpus: Corpus, walk: WalkSettings) -> SlimProblem:
     (on 8,000 offers of 300 buyers that was half of the figure).
     """
     dealings = dealings_of(corpus.buyers)
-    shape = (len(corpus.buyers), len(corpus.offers))
+    shape = shape_of(corpus)
     rows = walk_rows(dealings, shape, replace(walk, offer_discount=0.5, evidence_discount=0.5))
     problem = SlimProblem(dealings, shape, rows, SlimSettings().neighbours)
     del rows
@@ -175,9 +183,13 @@ def rows_of(ragged: Ragged, chosen: NDArray[np.int64]) -> Ragged:
     return Ragged(ptr, np.concatenate(parts) if parts else ragged.values[:0])
 
 
+def _mean(figures: Iterable[float]) -> float:
+    return float(np.mean(list(figures)))
+
+
 def _evidence(corpus: Corpus, buyers: NDArray[np.int64]) -> sp.csr_array:
     b = corpus.buyers
     rows = np.repeat(np.arange(len(b)), np.diff(b.ptr))
     weights = WEIGHT_OF_KIND[b.evidence_kind]
-    whole = sp.csr_array((weights, (rows, b.offer)), shape=(len(b), len(corpus.offers)))
+    whole = sp.csr_array((weights, (rows, b.offer)), shape=shape_of(corpus))
     return sp.csr_array(whole[buyers])

@@ -1,4 +1,4 @@
-"""Baselines are tuned on the slice that training chooses by, and on nothing else."""
+"""Baselines are tuned on the slices that training chooses by, and on nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import pytest
 
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
-from evaluation.contenders import Baseline, Slice, baselines, climbed, fit_contender, fits, slice_of
+from evaluation.contenders import (
+    Baseline,
+    Slice,
+    baselines,
+    climbed,
+    fit_contender,
+    fits,
+    slices_of,
+)
 from evaluation.rankings import purchase_matrix
 from gnn.split import split_snapshot
 from gnn.train import TrainSettings
@@ -24,7 +32,7 @@ SETTINGS = TrainSettings(seed=3)
 
 @pytest.fixture(scope="module")
 def tuned_on(planted: GraphSnapshot) -> Slice:
-    return slice_of(planted, SETTINGS, None)
+    return slices_of(planted, SETTINGS, None)[0]
 
 
 def test_the_slice_is_the_one_that_training_takes(planted: GraphSnapshot, tuned_on: Slice) -> None:
@@ -38,7 +46,7 @@ def test_the_slice_is_the_one_that_training_takes(planted: GraphSnapshot, tuned_
 
 def test_given_pairs_are_the_slice(planted: GraphSnapshot) -> None:
     pairs = planted.purchases.select("buyer_id", "offer_id").unique().sort(pl.all()).head(60)
-    found = slice_of(planted, SETTINGS, pairs)
+    (found,) = slices_of(planted, SETTINGS, pairs)
     assert len(found.relevant.values) == 60
     whole = purchase_matrix(build_corpus(planted))
     assert found.known.nnz == whole.nnz - 60
@@ -75,7 +83,7 @@ def test_a_contender_is_tuned_on_the_slice_and_fitted_on_everything(
 ) -> None:
     whole = purchase_matrix(build_corpus(planted))
     baseline = baselines(10**9)[name]
-    found = fit_contender(name, baseline, tuned_on, whole, SILENT)
+    found = fit_contender(name, baseline, [tuned_on], whole, SILENT)
     buyers = np.arange(9)
     same = baseline.build(whole, found.settings)
     assert np.array_equal(found.model.score_block(buyers), same.score_block(buyers))
@@ -87,11 +95,21 @@ def test_a_contender_is_tuned_on_the_slice_and_fitted_on_everything(
 
 def test_with_too_few_testers_nothing_is_tuned() -> None:
     few = planted_snapshot(buyers=12, offers=30, purchases=100)
-    tuned_on = slice_of(few, replace(SETTINGS, validation_share=0.02), None)
+    tuned_on = slices_of(few, replace(SETTINGS, validation_share=0.02), None)
     whole = purchase_matrix(build_corpus(few))
     found = fit_contender("item_knn", baselines(10**9)["item_knn"], tuned_on, whole, SILENT)
     assert found.ndcg is None
     assert found.settings == baselines(10**9)["item_knn"].usual
+
+
+def test_of_few_buyers_the_mean_of_several_slices_tunes(timeless: GraphSnapshot) -> None:
+    parts = slices_of(timeless, SETTINGS, None)
+    whole = purchase_matrix(build_corpus(timeless))
+    baseline = baselines(10**9)["rp3beta"]
+    found = fit_contender("rp3beta", baseline, parts, whole, SILENT)
+    each = [part.ndcg(baseline.build(part.known, found.settings)) for part in parts]
+    assert len(set(each)) == len(parts) > 1
+    assert found.ndcg == np.mean(each)
 
 
 def test_only_ease_is_bound_by_memory() -> None:

@@ -33,7 +33,6 @@ from scoring.ragged import Ragged
 from scoring.scorer import build_scorer
 from scoring.states import state_of
 from tests.gnn.conftest import NOW, SMALL
-from tests.gnn.planted import planted_snapshot
 
 
 @pytest.fixture(scope="module")
@@ -230,8 +229,7 @@ def test_a_model_of_another_graph_is_not_compared(
     assert compare(other, choice, corpus, None, good, SILENT) is None
 
 
-def test_without_times_there_is_nothing_that_only_one_has_seen() -> None:
-    timeless = planted_snapshot(times=False)
+def test_without_times_there_is_nothing_that_only_one_has_seen(timeless: GraphSnapshot) -> None:
     trained = train(timeless, SMALL, now=NOW)
     assert trained.choice is not None
     assert len(unseen_pairs(timeless, trained.choice, trained.model).values) == 0

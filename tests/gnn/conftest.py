@@ -47,6 +47,12 @@ def planted() -> GraphSnapshot:
 
 
 @pytest.fixture(scope="session")
+def timeless() -> GraphSnapshot:
+    """The same, everything bought at one moment."""
+    return planted_snapshot(times=False)
+
+
+@pytest.fixture(scope="session")
 def heard() -> Heard:
     """What the training of ``trained`` told of itself."""
     return Heard()

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
+from gnn.holdouts import Share, hold_out
 from gnn.low_rank import LowRankSettings, Spectrum
-from gnn.split import split_snapshot
 from gnn.walk_tuning import LOW_RANKS, spectrum_of, tune_low_rank
-from scoring.corpus_building import build_corpus
 from scoring.walk import Dealings
 from tests.gnn.planted import BLOCKS
 
@@ -71,10 +70,9 @@ def test_the_same_seed_gives_the_same_product() -> None:
 
 
 def test_what_suits_the_slice_is_taken(planted: GraphSnapshot) -> None:
-    split = split_snapshot(planted, 0.1, 0, first_purchases=True)
-    corpus = build_corpus(split.known)
-    buyers = np.flatnonzero(np.diff(split.fresh.ptr))
-    settings, product = tune_low_rank(corpus, buyers, split.fresh, 0, SILENT)
+    (holdout,), buyers = hold_out(planted, Share(), 0)
+    corpus = holdout.corpus
+    settings, (product,) = tune_low_rank([holdout], buyers, 0, SILENT)
     assert settings in LOW_RANKS
     made = spectrum_of(corpus, max(s.rank for s in LOW_RANKS), 0).low_rank(settings)
     assert np.array_equal(product.rows, made.rows)

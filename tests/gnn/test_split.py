@@ -10,7 +10,6 @@ import pytest
 
 from core.snapshot import GraphSnapshot
 from gnn.split import split_snapshot
-from tests.gnn.planted import planted_snapshot
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -42,8 +41,7 @@ def test_fresh_pairs_were_not_bought_before_and_repeated_ones_were(
         assert all((pair in bought) is before for pair in pairs)
 
 
-def test_without_times_a_share_of_each_buyers_offers_is_drawn() -> None:
-    timeless = planted_snapshot(times=False)
+def test_without_times_a_share_of_each_buyers_offers_is_drawn(timeless: GraphSnapshot) -> None:
     split = split_snapshot(timeless, 0.2, seed=5)
     assert split.cut is None
     assert len(split.repeated.values) == 0

@@ -178,11 +178,11 @@ def test_it_stops_early_and_keeps_the_best_epoch(planted: GraphSnapshot) -> None
     assert (seen[2].offer_z != seen[4].offer_z).any()
 
 
-def test_it_trains_without_times(trained: TrainedModel) -> None:
-    timeless = train(planted_snapshot(times=False), SMALL, now=NOW)
-    figures = timeless.validation
+def test_it_trains_without_times(timeless: GraphSnapshot, trained: TrainedModel) -> None:
+    at_once = train(timeless, SMALL, now=NOW)
+    figures = at_once.validation
     assert figures["offerpath"] > 2 * figures["popularity"]
-    assert not np.array_equal(timeless.model.arrays["offer_z"], trained.model.arrays["offer_z"])
+    assert not np.array_equal(at_once.model.arrays["offer_z"], trained.model.arrays["offer_z"])
 
 
 def test_it_trains_where_nothing_but_purchases_is_known(planted: GraphSnapshot) -> None:

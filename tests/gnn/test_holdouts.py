@@ -1,4 +1,4 @@
-"""The slice that a training chooses by: given from outside, or drawn; and who is asked."""
+"""What a training chooses by: given from outside, or drawn, how often; and who is asked."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 
 from core.errors import InputError
 from core.snapshot import GraphSnapshot
-from gnn import validation
+from gnn import holdouts
+from gnn.holdouts import FEWEST_TESTERS, MOST_HOLDOUTS, Holdout, Share, given_split, hold_out
 from gnn.split import PAIR
 from gnn.train import train
-from gnn.validation import given_split
-from scoring.corpus_building import build_corpus
-from tests.gnn.conftest import NOW
+from tests.gnn.conftest import NOW, Heard
 from tests.gnn.killed_training import SLOW, few
+from tests.gnn.planted import planted_snapshot
 
 
 @pytest.fixture(scope="module")
@@ -76,18 +76,68 @@ def test_no_more_buyers_are_asked_than_tell_models_apart(
 ) -> None:
     everything = planted.purchases.select(PAIR).unique().sort(PAIR)
     split = given_split(planted, everything.group_by("buyer_id", maintain_order=True).head(1))
-    corpus = build_corpus(split.known)
-    everybody = validation.testers_of(split, corpus, 0)
+    holdout = Holdout.of(split)
+    everybody = holdouts.testers_of(holdout, 0)
     assert np.array_equal(everybody, split.testers)
     assert len(everybody) > 200
-    monkeypatch.setattr(validation, "MOST_SCORES", len(corpus.offers))
-    drawn = validation.testers_of(split, corpus, 0)
+    monkeypatch.setattr(holdouts, "MOST_SCORES", len(holdout.corpus.offers))
+    drawn = holdouts.testers_of(holdout, 0)
     assert len(np.intersect1d(drawn, everybody)) == len(drawn) == 200
-    assert not np.array_equal(drawn, validation.testers_of(split, corpus, 1))
+    assert not np.array_equal(drawn, holdouts.testers_of(holdout, 1))
 
 
 def test_nobody_is_asked_where_nothing_is_known(market: GraphSnapshot) -> None:
     pairs = market.purchases.select(PAIR).unique()
     split = given_split(replace(market, interactions=market.interactions.clear()), pairs)
     assert len(split.testers)
-    assert not len(validation.testers_of(split, build_corpus(split.known), 0))
+    assert not len(holdouts.testers_of(Holdout.of(split), 0))
+
+
+def test_few_buyers_without_times_are_asked_several_times(timeless: GraphSnapshot) -> None:
+    parts, testers = hold_out(timeless, Share(), 0)
+    assert len(parts) == MOST_HOLDOUTS
+    for number, part in enumerate(parts):
+        assert np.array_equal(part.split.testers, testers)
+        assert len(part.corpus.buyers.offer) < len(timeless.purchases)
+        for other in parts[:number]:
+            assert not np.array_equal(part.split.fresh.values, other.split.fresh.values)
+    again, _ = hold_out(timeless, Share(), 0)
+    others, _ = hold_out(timeless, Share(), 1)
+    for part, same, other in zip(parts, again, others, strict=True):
+        assert np.array_equal(part.split.fresh.values, same.split.fresh.values)
+        assert not np.array_equal(part.split.fresh.values, other.split.fresh.values)
+
+
+def test_no_more_often_than_is_needed(
+    timeless: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, testers = hold_out(timeless, Share(), 0)
+    for enough, times in ((len(testers), 1), (len(testers) + 1, 2), (2 * len(testers), 2)):
+        monkeypatch.setattr(holdouts, "ENOUGH_TESTERS", enough)
+        assert len(hold_out(timeless, Share(), 0)[0]) == times
+
+
+def test_what_came_last_and_what_was_given_are_held_out_once(
+    planted: GraphSnapshot, market: GraphSnapshot, given: pl.DataFrame
+) -> None:
+    assert len(hold_out(planted, Share(), 0)[0]) == 1
+    assert len(hold_out(market, Share(), 0, given)[0]) == 1
+
+
+def test_with_too_few_to_tell_nothing_is_held_out_again() -> None:
+    lonely = planted_snapshot(buyers=FEWEST_TESTERS - 1, purchases=300, times=False)
+    parts, testers = hold_out(lonely, Share(), 0)
+    assert len(parts) == 1
+    assert len(testers) < FEWEST_TESTERS
+
+
+def test_what_is_chosen_holds_for_all_of_them(timeless: GraphSnapshot) -> None:
+    heard, settings = Heard(), replace(SLOW, epochs=1)
+    trained = train(timeless, settings, heard, now=NOW)
+    assert trained.choice is not None
+    parts, testers = hold_out(timeless, Share(), settings.seed)
+    assert heard.tasks["Gathering examples"][1] == len(testers) * len(parts)
+    assert {f"Training to choose, {n}" for n in (2, 3, 4)} < set(heard.tasks)
+    # The model that can be judged, and its judges, are those of the first.
+    assert np.array_equal(trained.choice.split.fresh.values, parts[0].split.fresh.values)
+    assert set(trained.choice.judges) < set(testers)
