@@ -16,7 +16,7 @@ from cli.bench_tables import models_table, name_of
 from cli.console import Terminal
 from cli.session import Session, now, session_of
 from cli.train import Device, train_settings
-from cli.training import require_torch
+from cli.training import prepare_to_train
 from core.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def quality(
     session = session_of(context)
     _refuse_unclear(data, purchases, mapping)
     _refuse_unwritable(json)
-    require_torch()
+    prepare_to_train()
     if data is not None:
         matrices = read_matrices(session.terminal, data)
         conduct = conduct_of(session, seed, threads, dimension, epochs, device, ease_memory)

@@ -15,7 +15,7 @@ from rich.text import Text
 from cli.console import Terminal
 from cli.session import now, session_of
 from cli.train import train_settings
-from cli.training import read_training_snapshot, require_torch
+from cli.training import prepare_to_train, read_training_snapshot
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -62,7 +62,7 @@ def run(
     """
     session = session_of(context)
     settings = session.settings()
-    require_torch()
+    prepare_to_train()
     snapshot = read_training_snapshot(settings, session.terminal)
     chosen = train_settings(seed=seed, dimension=dimension, epochs=epochs, threads=threads)
     figures = evaluate_and_report(settings, session.terminal, snapshot, chosen)

@@ -13,13 +13,8 @@ import typer
 
 from cli.console import Terminal
 from cli.session import now, run_with_graph, session_of
-from cli.training import (
-    read_training_snapshot,
-    require_torch,
-    yield_while_waiting,
-)
+from cli.training import prepare_to_train, read_training_snapshot
 from core.errors import DamagedError, GraphBusyError, OfferpathError
-from core.memory import keep_memory_mapped
 from core.published import MANIFEST, read_manifest, sha256_of
 
 if TYPE_CHECKING:
@@ -64,7 +59,7 @@ def run(
     """
     session = session_of(context)
     settings = session.settings()
-    require_torch()
+    prepare_to_train()
     snapshot = read_training_snapshot(settings, session.terminal)
     chosen = train_settings(
         seed=seed, dimension=dimension, epochs=epochs, threads=threads, device=device.value
@@ -95,9 +90,7 @@ def train_settings(
     Raises:
         OfferpathError: when torch is not installed.
     """
-    require_torch()
-    keep_memory_mapped()
-    yield_while_waiting()
+    prepare_to_train()
     from gnn.train import TrainSettings
 
     usual = TrainSettings(seed=seed, dimension=dimension, threads=threads, device=device)

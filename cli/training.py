@@ -1,4 +1,4 @@
-"""What training and evaluation share: the snapshot they read, and how torch uses the machine."""
+"""What training and evaluation share: the snapshot they read, and how they use the machine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cli.console import Terminal
 from cli.session import run_with_graph
 from core.errors import GraphBusyError, InputError, OfferpathError
+from core.memory import keep_memory_mapped
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -43,8 +44,14 @@ def read_training_snapshot(settings: Settings, terminal: Terminal) -> GraphSnaps
     return snapshot
 
 
-def require_torch() -> None:
-    """Make sure that training can start.
+def prepare_to_train() -> None:
+    """Make sure that training can start, before anything of it is imported.
+
+    torch's threads are to sleep while they wait for each other, instead of spinning: on cores that
+    others use too, spinning made the same training three to ten times as slow; on idle ones
+    sleeping costs a second or two of a demo. polars is to give memory back at once, which it else
+    keeps for ten seconds: 100 MB of a million purchases. Each library reads that when it is first
+    imported.
 
     Raises:
         OfferpathError: when torch is not installed; the mend says how.
@@ -55,12 +62,6 @@ def require_torch() -> None:
                 f"{name} is not installed, and training needs it.",
                 mend="Install the train extra: make demo, or pip install -r requirements/train.txt",
             )
-
-
-def yield_while_waiting() -> None:
-    """Let torch's threads sleep while they wait for each other, instead of spinning.
-
-    On cores that others use too, spinning made the same training three to ten times as slow; on
-    idle ones sleeping costs a second or two of a demo. Read by OpenMP when torch is first imported.
-    """
+    keep_memory_mapped()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")

@@ -1,4 +1,4 @@
-"""What the validation slice decides: the links between offers, the blend, and what serves."""
+"""What the validation slices decide: the links between offers, the blend, and what serves."""
 
 from __future__ import annotations
 

@@ -68,7 +68,8 @@ class TrainingGraph:
     ``to_buyer`` edges are distinct (buyer, offer) pairs with ``weight`` (E,) the evidence and
     ``is_target`` (E,) whether the pair is one to predict; ``to_offer`` holds the same pairs by
     offer, ``by_offer`` (E,) their place in ``to_buyer``. Kinds and countries are codes + 1.
-    ``describes_offers``: anything but purchases tells offers apart.
+    ``describes_offers``: anything but purchases tells offers apart. ``features`` has a row for each
+    offer, or one row where all have the same.
     """
 
     buyers: int
@@ -113,6 +114,8 @@ def build_graph(corpus: Corpus, spec: FeatureSpec) -> TrainingGraph:
     category_to_offer = links(in_offer, category, len(offers), categories)
     vendor_to_offer = links(listed, vendor, len(offers), vendors)
     features = spec.rows(offers, corpus.currencies, np.arange(len(offers)))
+    if not (features != features[:1]).any():
+        features = features[:1].copy()
     return TrainingGraph(
         buyers=len(buyers),
         offers=len(offers),
@@ -130,7 +133,7 @@ def build_graph(corpus: Corpus, spec: FeatureSpec) -> TrainingGraph:
         kinds=len(corpus.kinds),
         countries=len(corpus.countries),
         features=torch.from_numpy(features),
-        describes_offers=bool(len(in_offer) or len(listed) or (features != features[:1]).any()),
+        describes_offers=bool(len(in_offer) or len(listed) or len(features) > 1),
     )
 
 

@@ -120,9 +120,12 @@ def train(
     fitted, model = _fit_model(
         snapshot, session, chosen.recipe, "final", labels[1], stop_at=chosen.epochs
     )
+    epochs = fitted.epochs
+    # What the learning held is not needed where links are made, which takes as much.
+    del fitted
     model = with_links(model, _final_links(snapshot, chosen, session))
     manifest = model.manifest | chosen.entries() | {
-        "metrics": {"validation": chosen.validation, "epochs": fitted.epochs},
+        "metrics": {"validation": chosen.validation, "epochs": epochs},
         "curve": [list(point) for point in curve],
         "settings": asdict(settings),
         "created_at": now.isoformat(),

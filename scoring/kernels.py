@@ -97,7 +97,10 @@ class OfferSide(NamedTuple):
 
 
 class BuyerSide(NamedTuple):
-    """The trained weights that turn a buyer's evidence into its vector (see scoring.artifact)."""
+    """The trained weights that turn a buyer's evidence into its vector (see scoring.artifact).
+
+    ``a1`` and ``a2`` (d, d) have a row for each input, so that outputs are summed side by side.
+    """
 
     kind_h0: Singles
     country_h0: Singles
@@ -198,22 +201,28 @@ def fill_vector(sums: Sums, buyer: BuyerSide, kind: int, country: int, z: Single
     """
     d = len(sums.message1)
     z[d:] = sums.low_rank
-    whole = np.empty(d, dtype=np.float64)
     h1 = np.empty(d, dtype=np.float64)
+    h2 = np.empty(d, dtype=np.float64)
     share = 1.0 / sums.total[1] if sums.total[1] > NOTHING else 0.0
     for row in range(d):
-        h = sums.message1[row] * share + buyer.c1[row]
-        for k in range(d):
-            h += buyer.a1[row, k] * (buyer.kind_h0[kind, k] + buyer.country_h0[country, k])
-        h1[row] = max(h, 0.0) if buyer.rectified else h
+        h1[row] = sums.message1[row] * share + buyer.c1[row]
+        h2[row] = sums.message2[row] * share + buyer.c2[row]
+    for k in range(d):
+        h0 = buyer.kind_h0[kind, k] + buyer.country_h0[country, k]
+        for row in range(d):
+            h1[row] += buyer.a1[k, row] * h0
+    if buyer.rectified:
+        for row in range(d):
+            h1[row] = max(h1[row], 0.0)
+    for k in range(d):
+        for row in range(d):
+            h2[row] += buyer.a2[k, row] * h1[k]
+    whole = h2
+    weights = buyer.layer_weights
     norm = 0.0
     for row in range(d):
-        h = sums.message2[row] * share + buyer.c2[row]
-        for k in range(d):
-            h += buyer.a2[row, k] * h1[k]
         h0 = buyer.kind_h0[kind, row] + buyer.country_h0[country, row]
-        weights = buyer.layer_weights
-        whole[row] = weights[0] * h0 + weights[1] * h1[row] + weights[2] * h
+        whole[row] = weights[0] * h0 + weights[1] * h1[row] + weights[2] * h2[row]
         norm += whole[row] * whole[row]
     scale = 1.0 / np.sqrt(norm) if norm > 0.0 else 1.0
     for row in range(d):

@@ -82,8 +82,8 @@ def tower_of(corpus: Corpus, model: Model | None) -> Tower:
     buyer = BuyerSide(
         kind_h0=_by_code(arrays["kind_h0"], model.manifest["kinds"], corpus.kinds),
         country_h0=_by_code(arrays["country_h0"], model.manifest["countries"], corpus.countries),
-        a1=arrays["a1"],
-        a2=arrays["a2"],
+        a1=np.ascontiguousarray(arrays["a1"].T),
+        a2=np.ascontiguousarray(arrays["a2"].T),
         c1=arrays["c1"],
         c2=arrays["c2"],
         layer_weights=arrays["layer_weights"],

@@ -22,6 +22,8 @@ from scoring.ragged import Ragged, weighted_rows
 from scoring.rows import OfferRows
 from scoring.states import WEIGHT_OF_KIND
 
+WORTH_KEEPING = 0.75
+
 
 @dataclass(frozen=True, slots=True)
 class WalkSettings:
@@ -128,8 +130,9 @@ def _strongest(
     total = np.zeros(offers, dtype=np.float64)
     touched = np.empty(offers, dtype=np.int32)
     ptr = np.zeros(offers + 1, dtype=np.int64)
-    near = np.empty(max(offers, 1) * 16, dtype=np.int32)
-    weight = np.empty(len(near), dtype=np.float32)
+    room = _most_links(by_buyer, by_offer, keep)
+    near = np.empty(room, dtype=np.int32)
+    weight = np.empty(room, dtype=np.float32)
     for j in range(offers):
         found = 0
         for at in range(by_offer.ptr[j], by_offer.ptr[j + 1]):
@@ -151,20 +154,24 @@ def _strongest(
         if found > keep:
             best = _largest(value, keep)
             kept, value, found = kept[best], value[best], keep
-        if ptr[j] + found > len(near):
-            near, weight = _doubled(near, weight)
         ptr[j + 1] = ptr[j] + found
         near[ptr[j] : ptr[j + 1]] = kept
         weight[ptr[j] : ptr[j + 1]] = value
-    return ptr, near[: ptr[offers]].copy(), weight[: ptr[offers]].copy()
+    near, weight = near[: ptr[offers]], weight[: ptr[offers]]
+    # A copy takes the same once more for a while; it is worth it where much was left empty.
+    if len(near) < room * WORTH_KEEPING:
+        near, weight = near.copy(), weight.copy()
+    return ptr, near, weight
 
 
 @njit(cache=True, nogil=True)
-def _doubled(
-    near: NDArray[np.int32], weight: NDArray[np.float32]
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    more = np.empty(len(near) * 2 + 4096, dtype=np.int32)
-    heavier = np.empty(len(more), dtype=np.float32)
-    more[: len(near)] = near
-    heavier[: len(near)] = weight
-    return more, heavier
+def _most_links(by_buyer: Ragged, by_offer: Ragged, keep: int) -> int:
+    """How many links there can be, counting an offer that shares two buyers with another twice."""
+    most = 0
+    for j in range(len(by_offer.ptr) - 1):
+        met = 0
+        for at in range(by_offer.ptr[j], by_offer.ptr[j + 1]):
+            v = by_offer.values[at]
+            met += by_buyer.ptr[v + 1] - by_buyer.ptr[v] - 1
+        most += min(met, keep)
+    return most
