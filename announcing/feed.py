@@ -120,14 +120,12 @@ class MatchFeed:
                     await self._woken.wait()
 
     async def _catch_up(self) -> None:
-        end, full = await self._store.last_seq(), True
-        while full and end != self._position:
-            events = await self._store.read_events(self._position, PAGE, MATCH_EVENTS)
-            full = len(events) == PAGE
-            newest = events[-1].seq if events else 0
-            self._keep(events)
-            # A page that is not full holds every match event up to the end read before it.
-            self._move(newest if full else max(end, newest))
+        while True:
+            stretch = await self._store.read_stretch(self._position, PAGE, MATCH_EVENTS)
+            if stretch.to == self._position:
+                return
+            self._keep(stretch.events)
+            self._move(stretch.to)
 
     def _keep(self, events: list[Event]) -> None:
         self._events += events

@@ -12,6 +12,7 @@ from announcing.feed import MatchFeed
 from core.entities import EventType
 from core.errors import CursorExpiredError
 from graph.engine import GraphEngine
+from graph.events import Stretch
 from graph.store import GraphStore, utc_now
 from tests.announcing.log import match, tell
 
@@ -91,18 +92,18 @@ async def test_what_is_purged_is_not_told_as_if_it_were_all(
 async def test_it_goes_on_when_the_graph_was_away(
     store: GraphStore, feed: MatchFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away() -> int:
+    async def away(*_: object) -> Stretch:
         raise ConnectionError("nobody there")
 
-    real = store.last_seq
-    monkeypatch.setattr(store, "last_seq", away)
+    real = store.read_stretch
+    monkeypatch.setattr(store, "read_stretch", away)
     last = await tell(store, match("b-1"))
     for _ in range(200):
         if feed.last_error:
             break
         await asyncio.sleep(0.01)
     assert feed.last_error == "nobody there"
-    monkeypatch.setattr(store, "last_seq", real)
+    monkeypatch.setattr(store, "read_stretch", real)
     assert await seen(feed, last) == last
     assert [event.seq for event in await feed.read(last - 1, 10)] == [last]
 
@@ -113,16 +114,16 @@ async def test_it_begins_again_where_the_log_no_longer_reaches_back(
     feed = MatchFeed(store, poll_seconds=0.01)
     await feed.start()
     start = feed.position
-    real = store.last_seq
+    real = store.read_stretch
 
-    async def still() -> int:
-        return feed.position
+    async def still(*_: object) -> Stretch:
+        return Stretch([], feed.position)
 
-    monkeypatch.setattr(store, "last_seq", still)
+    monkeypatch.setattr(store, "read_stretch", still)
     try:
         last = await tell(store, *(match("b-1") for _ in range(9)))
         await store.purge_events(utc_now() + timedelta(days=1), keep=2)
-        monkeypatch.setattr(store, "last_seq", real)
+        monkeypatch.setattr(store, "read_stretch", real)
         assert await seen(feed, last) == last
         # Who stood before the gap is told of it, by the log.
         with pytest.raises(CursorExpiredError):
