@@ -94,10 +94,9 @@ def hold_exam(
         with sitting.costing(name) as clock:
             clock.fitted()
             sitting.rank(name, _alone(name, model))
-    for name in ("popularity", "item_knn", "rp3beta"):
-        sitting.try_baseline(name)
+    sitting.try_baselines("popularity", "item_knn", "rp3beta")
     sitting.try_served()
-    sitting.try_baseline("ease")
+    sitting.try_baselines("ease")
     return sitting.answers
 
 
@@ -119,8 +118,6 @@ class _Sitting:
         self.exam, self.conduct = exam, conduct
         self.answers = Answers({name: {} for name in exam.views})
         self.corpus = build_corpus(exam.snapshot)
-        self.purchases = purchase_matrix(self.corpus)
-        self.slices = slices_of(exam.snapshot, conduct.settings, exam.validation)
 
     @contextmanager
     def costing(self, *names: str) -> Iterator[_Clock]:
@@ -141,21 +138,25 @@ class _Sitting:
         for view, found in tops.items():
             self.answers.tops[view] |= found
 
-    def try_baseline(self, name: str) -> None:
+    def try_baselines(self, *names: str) -> None:
         limit = self.conduct.memory_bytes
-        if not fits(name, len(self.corpus.offers), limit):
-            self.answers.skipped[name] = SKIPPED
+        fitting = [name for name in names if fits(name, len(self.corpus.offers), limit)]
+        self.answers.skipped |= {name: SKIPPED for name in names if name not in fitting}
+        if not fitting:
             return
-        with self.costing(name) as clock:
-            baseline = baselines(limit)[name]
-            found = fit_contender(
-                name, baseline, self.slices, self.purchases, self.conduct.progress
-            )
-            clock.fitted()
-            self.rank(name, _alone(name, found.model))
-        self.answers.chosen[name] = found.settings
-        if found.ndcg is not None:
-            self.answers.validation[name] = found.ndcg
+        # Not kept: whoever comes next is to have the memory.
+        slices = slices_of(self.exam.snapshot, self.conduct.settings, self.exam.validation)
+        whole = purchase_matrix(self.corpus)
+        for name in fitting:
+            with self.costing(name) as clock:
+                found = fit_contender(
+                    name, baselines(limit)[name], slices, whole, self.conduct.progress
+                )
+                clock.fitted()
+                self.rank(name, _alone(name, found.model))
+            self.answers.chosen[name] = found.settings
+            if found.ndcg is not None:
+                self.answers.validation[name] = found.ndcg
 
     def try_served(self) -> None:
         with self.costing(*SERVED) as clock:

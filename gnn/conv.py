@@ -61,4 +61,5 @@ class NeighbourSage(SAGEConv):
         """Rows of (sources (S, d), targets (T, d)), edge weights (E,) -> (T, d)."""
         summed: Tensor = _WeightedSum.apply(x[0], links, weights)
         out: Tensor = self.lin_l(summed)
-        return out + self.lin_r(x[1]) if self.root_weight else out
+        # Added in place: a layer's rows are what a step's memory goes to.
+        return out.addmm_(x[1], self.lin_r.weight.T) if self.root_weight else out

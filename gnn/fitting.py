@@ -181,7 +181,8 @@ class _Run:
             group["lr"] = rate * fade
         self.optimiser.zero_grad(set_to_none=True)
         step = moved(draw_step(self.graph, self.recipe, self.random), self.device)
-        loss = loss_of(self.model(self.on_device, step.messages), step, self.recipe)
+        layers = self.model(self.on_device, step.messages, step.asked)
+        loss = loss_of(layers, step, self.recipe)
         loss.backward()  # type: ignore[no-untyped-call]  # torch's
         self.optimiser.step()
         return float(loss.detach())

@@ -36,6 +36,18 @@ class Links:
         """How many target nodes there are."""
         return len(self.pointer) - 1
 
+    def into(self, chosen: Tensor) -> tuple[Links, Tensor]:
+        """The edges into the ``chosen`` targets (n,), which are numbered anew, and their places."""
+        first, count = self.pointer[chosen], torch.diff(self.pointer)[chosen]
+        pointer = torch.cat([torch.zeros(1, dtype=torch.int64), count.cumsum(0)])
+        target = torch.repeat_interleave(torch.arange(len(chosen)), count)
+        places = torch.arange(len(target)) + (first - pointer[:-1])[target]
+        source = self.source[places]
+        back = torch.argsort(source, stable=True)
+        sizes = torch.bincount(source, minlength=len(self.back_pointer) - 1)
+        back_pointer = torch.cat([torch.zeros(1, dtype=torch.int64), sizes.cumsum(0)])
+        return Links(pointer, source, target, back_pointer, target[back], back), places
+
     def means(self, weights: Tensor) -> Tensor:
         """Edge weights (E,) >= 0 -> weights that sum to 1 over each target (0 where all are 0)."""
         total = torch.zeros(self.targets).index_add_(0, self.target, weights)

@@ -34,8 +34,19 @@ class Messages(NamedTuple):
     has_identity: Tensor
 
 
+class Asked(NamedTuple):
+    """Buyers (n,) whose vectors are asked for, the links to them, and their edges' weights."""
+
+    buyers: Tensor
+    links: Links
+    weights: Tensor
+
+
 class Layers(NamedTuple):
-    """Rows of each layer: buyers (B, d) and offers (N, d), and the unit rows that are compared."""
+    """Rows of each layer: buyers (B, d) and offers (N, d), and the unit rows that are compared.
+
+    ``buyer_z`` has the rows of the buyers that were asked for.
+    """
 
     buyer0: Tensor
     buyer1: Tensor
@@ -72,8 +83,10 @@ class OfferSage(nn.Module):
         self.by_vendor1, self.by_vendor2 = (NeighbourSage(d, root=False) for _ in range(2))
         self.category1, self.vendor1 = NeighbourSage(d), NeighbourSage(d)
 
-    def forward(self, graph: TrainingGraph, messages: Messages) -> Layers:
-        """One pass over the whole graph."""
+    def forward(
+        self, graph: TrainingGraph, messages: Messages, asked: Asked | None = None
+    ) -> Layers:
+        """One pass over the whole graph, up to the vectors of the buyers asked for (None: all)."""
         buyer0 = self.kind[graph.kind] + self.country[graph.country]
         offer0 = self.features(graph.features) + self.identity * messages.has_identity
         offer1 = self._offers(1, graph, messages, buyer0, offer0, self.category, self.vendor)
@@ -85,9 +98,14 @@ class OfferSage(nn.Module):
             offer1, buyer1 = offer1.relu(), buyer1.relu()
             category1, vendor1 = category1.relu(), vendor1.relu()
         offer2 = self._offers(2, graph, messages, buyer1, offer1, category1, vendor1)
-        buyer2 = self.buyer2((offer1, buyer1), graph.to_buyer, messages.to_buyer)
+        near, weights = graph.to_buyer, messages.to_buyer
+        wanted = buyer0, buyer1
+        if asked is not None:
+            near, weights = asked.links, asked.weights
+            wanted = buyer0[asked.buyers], buyer1[asked.buyers]
+        buyer2 = self.buyer2((offer1, wanted[1]), near, weights)
         return Layers(
-            buyer0, buyer1, self._output(buyer0, buyer1, buyer2),
+            buyer0, buyer1, self._output(*wanted, buyer2),
             offer0, offer1, self._output(offer0, offer1, offer2),
             self.category, category1, self.vendor, vendor1,
         )  # fmt: skip

@@ -5,7 +5,7 @@
 2. Some offers lose their identity, half of those their buyers too, some their categories or
    vendor: features must carry them, where there are any. Some buyers lose all their evidence:
    kind and country must carry them.
-3. One pass of GraphSAGE over everything that is left.
+3. One pass of GraphSAGE over everything that is left, up to the vectors of the buyers asked.
 4. Sampled softmax on cosine / temperature: each hidden pair against offers drawn uniformly and
    shared by all buyers of the step; what the buyer has dealt with is no negative.
 """
@@ -21,7 +21,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
 from gnn.graph import Links, TrainingGraph
-from gnn.model import Layers, Messages, OfferSage
+from gnn.model import Asked, Layers, Messages
 from gnn.softmax import log_sum_exp
 
 
@@ -50,10 +50,10 @@ RECIPES = (Recipe(), Recipe(temperature=0.12, identity_rate=0.001, hidden_share=
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One draw: messages that flow, pairs (P,) to predict as rows of ``buyers``, negatives (M,)."""
+    """One draw: messages that flow, pairs (P,) to predict as rows of ``asked``, negatives (M,)."""
 
     messages: Messages
-    buyers: Tensor
+    asked: Asked
     pair_row: Tensor
     pair_offer: Tensor
     negatives: Tensor
@@ -120,15 +120,17 @@ def draw_step(graph: TrainingGraph, recipe: Recipe, random: torch.Generator) -> 
     known = (row >= 0) & (column_of[source] >= 0)
     weight = graph.weight * flows * gains(graph, recipe)[source]
     offer_weight = (graph.weight * flow_to_offer)[graph.by_offer]
+    to_buyer = graph.to_buyer.means(weight)
+    links, places = graph.to_buyer.into(buyers)
     return Step(
         messages=Messages(
-            graph.to_buyer.means(weight),
+            to_buyer,
             graph.to_offer.means(offer_weight),
             _thinned(graph.category_to_offer, anonymous, recipe, random),
             _thinned(graph.vendor_to_offer, anonymous, recipe, random),
             (~anonymous).float()[:, None],
         ),
-        buyers=buyers,
+        asked=Asked(buyers, links, to_buyer[places]),
         pair_row=row[predicted],
         pair_offer=source[predicted],
         negatives=negatives,
@@ -139,22 +141,14 @@ def draw_step(graph: TrainingGraph, recipe: Recipe, random: torch.Generator) -> 
 
 def loss_of(layers: Layers, step: Step, recipe: Recipe) -> Tensor:
     """Mean over pairs of -log softmax(positive | positive and negatives), a buyer's by sqrt."""
-    buyers = layers.buyer_z[step.buyers] / recipe.temperature
+    buyers = layers.buyer_z / recipe.temperature
     against = layers.offer_z[step.negatives]
     rest = log_sum_exp(buyers, against, step.known_row, step.known_column)
     positive = (buyers[step.pair_row] * layers.offer_z[step.pair_offer]).sum(dim=1)
     per_pair = torch.nn.functional.softplus(rest[step.pair_row] - positive)
-    share = torch.bincount(step.pair_row, minlength=len(step.buyers)).float() ** -0.5
+    share = torch.bincount(step.pair_row, minlength=len(buyers)).float() ** -0.5
     weight = share[step.pair_row]
     return (per_pair * weight).sum() / weight.sum()
-
-
-def step_loss(
-    model: OfferSage, graph: TrainingGraph, recipe: Recipe, random: torch.Generator
-) -> Tensor:
-    """Draw a step and take its loss."""
-    step = draw_step(graph, recipe, random)
-    return loss_of(model(graph, step.messages), step, recipe)
 
 
 def _thinned(to_offer: Links, anonymous: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -116,7 +119,8 @@ def test_the_offer_encoder_equals_the_torch_model_for_known_offers(short: Traine
 def test_no_message_flows_along_a_pair_that_is_to_be_predicted(short: Trained) -> None:
     graph = short.graph
     step = draw_step(graph, short.recipe, torch.Generator().manual_seed(4))
-    pairs = set(zip(step.buyers[step.pair_row].tolist(), step.pair_offer.tolist(), strict=True))
+    asked = step.asked.buyers[step.pair_row]
+    pairs = set(zip(asked.tolist(), step.pair_offer.tolist(), strict=True))
     assert pairs
     for ends, weights in (
         ((graph.to_buyer.target, graph.to_buyer.source), step.messages.to_buyer),
@@ -128,10 +132,27 @@ def test_no_message_flows_along_a_pair_that_is_to_be_predicted(short: Trained) -
         assert not along & pairs
 
 
+def test_the_vectors_of_those_asked_are_what_they_are_among_all(short: Trained) -> None:
+    graph = short.graph
+    step = draw_step(graph, replace(short.recipe, buyers_per_step=50), torch.manual_seed(4))
+    assert 0 < len(step.asked.buyers) < graph.buyers
+    found = []
+    for asked in (step.asked, None):
+        model = copy.deepcopy(short.fitted.model)
+        z = model(graph, step.messages, asked).buyer_z
+        z = z if asked else z[step.asked.buyers]
+        (z * torch.linspace(-1, 1, z.numel()).reshape(z.shape)).sum().backward()
+        assert model.identity.grad is not None
+        found.append((z.detach(), model.identity.grad))
+    for some, whole in zip(*found, strict=True):
+        assert whole.abs().max() > 1e-3
+        assert (some - whole).abs().max() < 1e-5
+
+
 def test_what_a_buyer_has_dealt_with_is_no_negative(short: Trained) -> None:
     step = draw_step(short.graph, short.recipe, torch.Generator().manual_seed(4))
-    rows, columns = step.known_row, step.known_column
-    known = set(zip(step.buyers[rows].tolist(), step.negatives[columns].tolist(), strict=True))
+    asked, taken = step.asked.buyers[step.known_row], step.negatives[step.known_column]
+    known = set(zip(asked.tolist(), taken.tolist(), strict=True))
     graph = short.graph
     assert known == set(
         zip(graph.to_buyer.target.tolist(), graph.to_buyer.source.tolist(), strict=True)
