@@ -49,10 +49,10 @@ class SlimProblem:
         near: OfferRows,
         neighbours: int,
     ) -> None:
-        """Dealings of a (buyers, offers) graph; ``near`` says how near each offer is to others."""
+        """Dealings of a (buyers, offers) graph; row i of ``near`` says which offers lead to i."""
         buyer, offer, weight = dealings
         self.buyers = shape[0]
-        self.sources = _strongest_sources(columns_of(near), neighbours)
+        self.sources = _strongest_sources(near, neighbours)
         self.by_offer, self.heard = weighted_rows(offer, buyer, weight, shape[1])
         self.together: NDArray[np.float32] | None = None
         if shape[1] <= DENSE_OFFERS:

@@ -224,8 +224,10 @@ def _final_links(snapshot: GraphSnapshot, chosen: Chosen, session: _Session) -> 
     if kept:
         return _links_of(kept)
     corpus = build_corpus(snapshot)
-    spectrum = spectrum_of(corpus, chosen.low_rank.rank, session.settings.seed)
-    low_rank = spectrum.low_rank(chosen.low_rank)
+    low_rank = spectrum_of(corpus, chosen.low_rank.rank, session.settings.seed).low_rank(
+        chosen.low_rank
+    )
+    give_back_memory()
     problem = slim_problem(corpus, chosen.walk)
     slim = problem.solve(chosen.slim.ridge, session.settings.threads, session.progress)
     links = link_arrays(slim, low_rank)
@@ -261,6 +263,7 @@ def _fit_model(
         progress=session.progress, label=label, validate=watch, stop_at=stop_at,
         device=session.device, stage=session.stage(stage),
     )  # fmt: skip
+    give_back_memory()
     arrays = tower_arrays(fitted.model, graph, recipe) | feature_arrays(spec)
     manifest = manifest_of(corpus, spec, recipe)
     give_back_memory()

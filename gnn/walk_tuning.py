@@ -17,7 +17,7 @@ from gnn.slim import SlimProblem, SlimSettings
 from scoring.corpus import Corpus
 from scoring.metrics import measure_top, rank_top
 from scoring.ragged import Ragged, ragged_from_pairs
-from scoring.rows import OfferRows
+from scoring.rows import OfferRows, columns_of
 from scoring.states import WEIGHT_OF_KIND
 from scoring.walk import WalkSettings, dealings_of, purchased_pairs, walk_rows
 
@@ -163,9 +163,11 @@ def slim_problem(corpus: Corpus, walk: WalkSettings) -> SlimProblem:
     """
     dealings = dealings_of(corpus.buyers)
     shape = shape_of(corpus)
-    rows = walk_rows(dealings, shape, replace(walk, offer_discount=0.5, evidence_discount=0.5))
-    problem = SlimProblem(dealings, shape, rows, SlimSettings().neighbours)
-    del rows
+    cosine = replace(walk, offer_discount=0.5, evidence_discount=0.5)
+    near = columns_of(walk_rows(dealings, shape, cosine))
+    give_back_memory()
+    problem = SlimProblem(dealings, shape, near, SlimSettings().neighbours)
+    del near
     give_back_memory()
     return problem
 

@@ -47,7 +47,7 @@ def columns_of(rows: OfferRows) -> OfferRows:
     count = len(rows.ptr) - 1
     columns = sp.csr_array((rows.weight, rows.offer, rows.ptr), shape=(count, count)).tocsc()
     ptr = columns.indptr.astype(np.int64)
-    return OfferRows(ptr, columns.indices.astype(np.int32), columns.data)
+    return OfferRows(ptr, columns.indices.astype(np.int32, copy=False), columns.data)
 
 
 def renumbered(rows: OfferRows, number: NDArray[np.int64], offers: int) -> OfferRows:

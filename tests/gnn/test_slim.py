@@ -11,7 +11,7 @@ from core.snapshot import GraphSnapshot
 from gnn import slim, walk_tuning
 from gnn.walk_tuning import slim_problem
 from scoring.corpus_building import build_corpus
-from scoring.rows import OfferRows, weights_between
+from scoring.rows import OfferRows, columns_of, weights_between
 from scoring.walk import Dealings, WalkSettings, walk_rows
 
 BUYERS, OFFERS, RIDGE = 60, 25, 3.0
@@ -22,8 +22,8 @@ def learned(neighbours: int, threads: int = 1) -> tuple[NDArray[np.float64], Off
     says = np.random.default_rng(4).choice([0.0, 0.3, 1.0], (BUYERS, OFFERS), p=[0.4, 0.2, 0.4])
     buyer, offer = np.nonzero(says)
     dealings = Dealings(buyer, offer, says[buyer, offer])
-    walk = walk_rows(dealings, says.shape, WalkSettings())
-    problem = slim.SlimProblem(dealings, says.shape, walk, neighbours)
+    near = columns_of(walk_rows(dealings, says.shape, WalkSettings()))
+    problem = slim.SlimProblem(dealings, says.shape, near, neighbours)
     return says, problem.solve(RIDGE, threads, SILENT)
 
 
