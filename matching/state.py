@@ -32,9 +32,9 @@ class Inverted:
     """The snapshot's evidence by offer: which buyers have dealt with it, and how."""
 
     def __init__(self, buyers: BuyerColumns, offers: int) -> None:
-        self._kind = buyers.evidence_kind
-        self._owner = np.repeat(np.arange(len(buyers), dtype=np.int32), np.diff(buyers.ptr))
-        self._order = np.argsort(buyers.offer, kind="stable")
+        order = np.argsort(buyers.offer, kind="stable")
+        owner = np.repeat(np.arange(len(buyers), dtype=np.int32), np.diff(buyers.ptr))
+        self._kind, self._owner = buyers.evidence_kind[order], owner[order]
         self._ptr = np.zeros(offers + 1, dtype=np.int64)
         np.cumsum(np.bincount(buyers.offer, minlength=offers), out=self._ptr[1:])
 
@@ -42,8 +42,8 @@ class Inverted:
         """Rows of the buyers with evidence of this kind on this offer, ascending."""
         if offer >= len(self._ptr) - 1:
             return np.zeros(0, np.int32)
-        pieces = self._order[self._ptr[offer] : self._ptr[offer + 1]]
-        rows: Rows = self._owner[pieces[self._kind[pieces] == kind]]
+        pieces = slice(self._ptr[offer], self._ptr[offer + 1])
+        rows: Rows = self._owner[pieces][self._kind[pieces] == kind]
         return rows
 
 

@@ -36,7 +36,8 @@ class Combination(NamedTuple):
     own_bias: float = 0.0
 
 
-@njit(cache=True, nogil=True)
+# These two are inlined: a call would hand over every array of ``by``, for each pair anew.
+@njit(cache=True, nogil=True, inline="always")
 def logit_of(phi: Floats, by: Combination, hidden: Floats) -> float:
     """Components (K,) -> log odds; ``hidden`` (H,) is overwritten."""
     logit = by.bias
@@ -62,7 +63,7 @@ def logit_of(phi: Floats, by: Combination, hidden: Floats) -> float:
     return float(logit + phi[CONTEXT])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def score_of(phi: Floats, by: Combination, hidden: Floats) -> float:
     """Components (K,) -> the score in (0, 1]; ``hidden`` (H,) is overwritten."""
     return float(1.0 / (1.0 + np.exp(-logit_of(phi, by, hidden))))

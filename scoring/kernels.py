@@ -271,7 +271,8 @@ def sum_up(sums: Sums, side: OfferSide) -> None:
     sums.total[4] = _log_more(sums.total[2] / side.walk_scale)
 
 
-@njit(cache=True, nogil=True)
+# Inlined: a call would hand over every array of the named tuples, for each pair anew.
+@njit(cache=True, nogil=True, inline="always")
 def fill_components(
     side: OfferSide, who: Who, sums: Sums, z: Singles, reach: Floats, offer: int, phi: Floats
 ) -> None:
