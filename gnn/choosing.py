@@ -198,7 +198,7 @@ def decide(
     examples = every.of(0, middle), every.of(middle, len(testers) * len(holdouts))
     give_back_memory()
     fitted = [{form: _fitted(form, half, seed, progress) for form in FORMS} for half in examples]
-    figures = _figures_across(asked, [blends | SINGLES for blends in fitted], progress)
+    figures = figures_across(asked, [blends | SINGLES for blends in fitted], progress)
     winner = plainest_of_the_best(figures)
     if winner in SINGLES:
         blend, judged = (calibrated(SINGLES[winner], known) for known in (every, examples[0]))
@@ -219,7 +219,7 @@ def decide(
     return chosen, links[0]
 
 
-def _figures_across(
+def figures_across(
     asked: Sequence[Sequence[Asked]], blends: Sequence[dict[str, Blend]], progress: Progress
 ) -> dict[str, NDArray[np.float64]]:
     """NDCG@20 (T,) of each blend, a buyer's mean over holdouts; each half by the other's blends."""

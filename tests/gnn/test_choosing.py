@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from gnn.choosing import plainest_of_the_best
+from core.progress import SILENT
+from gnn import choosing
+from gnn.blending import Asked
+from gnn.choosing import figures_across, plainest_of_the_best
 
 BUYERS, ERROR = 400, 0.01
 LEVEL = np.full(BUYERS, 0.1)
@@ -39,3 +45,20 @@ def test_a_part_of_the_weighted_sum_must_be_ahead_of_it_by_more() -> None:
     plain = {"popularity": LEVEL / 2, "weights": LEVEL, "network": LEVEL / 2}
     assert plainest_of_the_best(plain | {"walk": ahead(1.9)}) == "weights"
     assert plainest_of_the_best(plain | {"walk": ahead(2.1)}) == "walk"
+
+
+def test_each_half_is_judged_by_what_the_other_was_fitted_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def told(asked: Any, blends: dict[str, float], _: object) -> dict[str, Any]:
+        return {name: asked.buyers * asked.scorer + blend for name, blend in blends.items()}
+
+    monkeypatch.setattr(choosing, "ndcg_of_blends", told)
+    # Two holdouts: what they count for is 0 and 1, so that a buyer's mean is half of its number.
+    nothing: Any = None
+    weights: Any = (0, 1)
+    halves = np.split(np.arange(5), [2])
+    asked = [[Asked(weight, half, nothing) for weight in weights] for half in halves]
+    blends: Any = [{"network": 100.0}, {"network": 200.0}]
+    found = figures_across(asked, blends, SILENT)
+    assert found["network"].tolist() == [200.0, 200.5, 101.0, 101.5, 102.0]
