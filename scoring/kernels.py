@@ -39,7 +39,7 @@ from scoring.components import (
     VENDOR,
     WALK,
 )
-from scoring.rows import OfferRows, place_of
+from scoring.rows import OfferRows
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -366,24 +366,6 @@ def add_evidence(
 
 
 @njit(cache=True, nogil=True)
-def take_out(
-    side: OfferSide, evidence: int, weight: float, again: float, offer: int, reach: Floats
-) -> None:
-    """Take what one piece adds to ``reach`` (REACHES,) at one offer away again."""
-    if evidence == offer:
-        reach[OWN] -= again
-    at = place_of(side.walk, evidence, offer)
-    if at >= 0:
-        reach[WALKED] -= weight * side.walk.weight[at]
-        reach[LINKED] -= weight
-    at = place_of(side.slim, evidence, offer)
-    if at >= 0:
-        learned = np.float64(side.slim.weight[at])
-        reach[LEARNED] -= weight * learned
-        reach[SQUARED] -= weight * (learned * learned)
-
-
-@njit(cache=True, nogil=True)
 def components_of_offers(
     side: OfferSide, who: Who, sums: Sums, z: Singles, reach: Floats, offers: Rows
 ) -> Floats:
@@ -392,37 +374,4 @@ def components_of_offers(
     sum_up(sums, side)
     for n in range(len(offers)):
         fill_components(side, who, sums, z, reach[offers[n]], offers[n], phi[n])
-    return phi
-
-
-@njit(cache=True, nogil=True)
-def mask_pieces(
-    side: OfferSide,
-    buyer: BuyerSide,
-    who: Who,
-    sums: Sums,
-    reach: Floats,
-    evidence: Rows,
-    weights: Floats,
-    again: Floats,
-    offers: Rows,
-) -> Floats:
-    """Components (n, WIDTH) of offers (n,), each without one piece of evidence (n,) of its weight.
-
-    Pairs should come sorted by piece: each is taken out of the sums once, and put back.
-    """
-    phi = np.empty((len(offers), WIDTH), dtype=np.float64)
-    z = np.empty(side.z.shape[1] + side.low_rank.shape[1], dtype=np.float32)
-    for n in range(len(offers)):
-        if n == 0 or not (evidence[n] == evidence[n - 1] and weights[n] == weights[n - 1]):
-            if n > 0:
-                add_piece(sums, side, evidence[n - 1], weights[n - 1])
-            add_piece(sums, side, evidence[n], -weights[n])
-            sum_up(sums, side)
-            fill_vector(sums, buyer, who.kind, who.country, z)
-        rest = reach[offers[n]].copy()
-        take_out(side, evidence[n], weights[n], again[n], offers[n], rest)
-        fill_components(side, who, sums, z, rest, offers[n], phi[n])
-    if len(offers):
-        add_piece(sums, side, evidence[-1], weights[-1])
     return phi
