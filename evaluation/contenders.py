@@ -104,12 +104,12 @@ def slices_of(
     holdouts, testers = held_out(snapshot, settings, validation)
     return [
         Slice(
-            purchase_matrix(corpus),
+            purchase_matrix(holdout.corpus),
             testers,
-            rows_of(bought_rows(corpus), testers),
-            rows_of(split.fresh, testers),
+            rows_of(bought_rows(holdout.corpus), testers),
+            rows_of(holdout.split.fresh, testers),
         )
-        for split, corpus in ((holdout.split, holdout.corpus) for holdout in holdouts)
+        for holdout in holdouts
     ]
 
 

@@ -30,14 +30,6 @@ MOST_SCORES = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """Held out: the last ``timed`` of first purchases; without times ``timeless`` of a buyer's."""
-
-    timed: float = 0.1
-    timeless: float = 0.2
-
-
-@dataclass(frozen=True, slots=True)
 class Holdout:
     """A split, and the corpus of what is known in it."""
 
@@ -51,13 +43,18 @@ class Holdout:
 
 
 def hold_out(
-    snapshot: GraphSnapshot, share: Share, seed: int, validation: pl.DataFrame | None = None
+    snapshot: GraphSnapshot,
+    share: float,
+    timeless_share: float,
+    seed: int,
+    validation: pl.DataFrame | None = None,
 ) -> tuple[list[Holdout], NDArray[np.int64]]:
     """What to choose by, at least one part, and the buyers (T,) that are asked, of each the same.
 
     Args:
         snapshot: all that is known.
-        share: how much is held out.
+        share: of the first purchases, the last of which are held out.
+        timeless_share: of each buyer's, where there are no times.
         seed: of what is drawn.
         validation: pairs (buyer_id, offer_id) of the purchases to hold out instead.
 
@@ -67,14 +64,22 @@ def hold_out(
     if validation is not None:
         first = Holdout.of(given_split(snapshot, validation))
         return [first], testers_of(first, seed)
-    first = Holdout.of(_split(snapshot, share, seed))
+
+    def part(drawn: int) -> Holdout:
+        return Holdout.of(
+            split_snapshot(
+                snapshot, share, drawn, first_purchases=True, timeless_share=timeless_share
+            )
+        )
+
+    first = part(seed)
     testers = testers_of(first, seed)
     count = 1
     # What came last came last; there are no others.
     if first.split.cut is None and FEWEST_TESTERS <= len(first.split.testers) < ENOUGH_TESTERS:
         count = min(MOST_HOLDOUTS, -(-ENOUGH_TESTERS // len(first.split.testers)))
     seeds = np.random.SeedSequence(seed).generate_state(count)[1:].tolist()
-    return [first, *(Holdout.of(_split(snapshot, share, other)) for other in seeds)], testers
+    return [first, *map(part, seeds)], testers
 
 
 def given_split(snapshot: GraphSnapshot, validation: pl.DataFrame) -> Split:
@@ -121,9 +126,3 @@ def testers_of(holdout: Holdout, seed: int) -> NDArray[np.int64]:
         random = np.random.default_rng(seed)
         testers = np.sort(random.choice(testers, most, replace=False))
     return testers if len(corpus.buyers.offer) else testers[:0]
-
-
-def _split(snapshot: GraphSnapshot, share: Share, seed: int) -> Split:
-    return split_snapshot(
-        snapshot, share.timed, seed, first_purchases=True, timeless_share=share.timeless
-    )

@@ -21,7 +21,7 @@ from gnn.devices import device_named
 from gnn.export import feature_arrays, manifest_of, tower_arrays
 from gnn.fitting import Fitted, Schedule, fit
 from gnn.graph import build_graph
-from gnn.holdouts import FEWEST_TESTERS, Holdout, Share, hold_out
+from gnn.holdouts import FEWEST_TESTERS, Holdout, hold_out
 from gnn.provenance import fingerprint_of, versions
 from gnn.recipe import RECIPES, Recipe
 from gnn.validation import Choice, Validation
@@ -141,8 +141,8 @@ def held_out(
     snapshot: GraphSnapshot, settings: TrainSettings, validation: pl.DataFrame | None = None
 ) -> tuple[list[Holdout], NDArray[np.int64]]:
     """What a training of these settings chooses by, see gnn.holdouts.hold_out."""
-    share = Share(settings.validation_share, settings.timeless_share)
-    return hold_out(snapshot, share, settings.seed, validation)
+    s = settings
+    return hold_out(snapshot, s.validation_share, s.timeless_share, s.seed, validation)
 
 
 def publish(root: Path, trained: TrainedModel) -> Path:

@@ -11,12 +11,15 @@ import pytest
 from core.errors import InputError
 from core.snapshot import GraphSnapshot
 from gnn import holdouts
-from gnn.holdouts import FEWEST_TESTERS, MOST_HOLDOUTS, Holdout, Share, given_split, hold_out
+from gnn.holdouts import FEWEST_TESTERS, MOST_HOLDOUTS, Holdout, given_split, hold_out
 from gnn.split import PAIR
 from gnn.train import train
 from tests.gnn.conftest import NOW, Heard
 from tests.gnn.killed_training import SLOW, few
 from tests.gnn.planted import planted_snapshot
+
+# Of the last purchases, and of each buyer's where there are no times.
+SHARES = (0.1, 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -94,15 +97,15 @@ def test_nobody_is_asked_where_nothing_is_known(market: GraphSnapshot) -> None:
 
 
 def test_few_buyers_without_times_are_asked_several_times(timeless: GraphSnapshot) -> None:
-    parts, testers = hold_out(timeless, Share(), 0)
+    parts, testers = hold_out(timeless, *SHARES, 0)
     assert len(parts) == MOST_HOLDOUTS
     for number, part in enumerate(parts):
         assert np.array_equal(part.split.testers, testers)
         assert len(part.corpus.buyers.offer) < len(timeless.purchases)
         for other in parts[:number]:
             assert not np.array_equal(part.split.fresh.values, other.split.fresh.values)
-    again, _ = hold_out(timeless, Share(), 0)
-    others, _ = hold_out(timeless, Share(), 1)
+    again, _ = hold_out(timeless, *SHARES, 0)
+    others, _ = hold_out(timeless, *SHARES, 1)
     for part, same, other in zip(parts, again, others, strict=True):
         assert np.array_equal(part.split.fresh.values, same.split.fresh.values)
         assert not np.array_equal(part.split.fresh.values, other.split.fresh.values)
@@ -111,22 +114,22 @@ def test_few_buyers_without_times_are_asked_several_times(timeless: GraphSnapsho
 def test_no_more_often_than_is_needed(
     timeless: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, testers = hold_out(timeless, Share(), 0)
+    _, testers = hold_out(timeless, *SHARES, 0)
     for enough, times in ((len(testers), 1), (len(testers) + 1, 2), (2 * len(testers), 2)):
         monkeypatch.setattr(holdouts, "ENOUGH_TESTERS", enough)
-        assert len(hold_out(timeless, Share(), 0)[0]) == times
+        assert len(hold_out(timeless, *SHARES, 0)[0]) == times
 
 
 def test_what_came_last_and_what_was_given_are_held_out_once(
     planted: GraphSnapshot, market: GraphSnapshot, given: pl.DataFrame
 ) -> None:
-    assert len(hold_out(planted, Share(), 0)[0]) == 1
-    assert len(hold_out(market, Share(), 0, given)[0]) == 1
+    assert len(hold_out(planted, *SHARES, 0)[0]) == 1
+    assert len(hold_out(market, *SHARES, 0, given)[0]) == 1
 
 
 def test_with_too_few_to_tell_nothing_is_held_out_again() -> None:
     lonely = planted_snapshot(buyers=FEWEST_TESTERS - 1, purchases=300, times=False)
-    parts, testers = hold_out(lonely, Share(), 0)
+    parts, testers = hold_out(lonely, *SHARES, 0)
     assert len(parts) == 1
     assert len(testers) < FEWEST_TESTERS
 
@@ -135,7 +138,7 @@ def test_what_is_chosen_holds_for_all_of_them(timeless: GraphSnapshot) -> None:
     heard, settings = Heard(), replace(SLOW, epochs=1)
     trained = train(timeless, settings, heard, now=NOW)
     assert trained.choice is not None
-    parts, testers = hold_out(timeless, Share(), settings.seed)
+    parts, testers = hold_out(timeless, *SHARES, settings.seed)
     assert heard.tasks["Gathering examples"][1] == len(testers) * len(parts)
     assert {f"Training to choose, {n}" for n in (2, 3, 4)} < set(heard.tasks)
     # The model that can be judged, and its judges, are those of the first.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
-from gnn.holdouts import Share, hold_out
+from gnn.holdouts import hold_out
 from gnn.low_rank import LowRankSettings, Spectrum
 from gnn.walk_tuning import LOW_RANKS, spectrum_of, tune_low_rank
 from scoring.walk import Dealings
@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_product() -> None:
 
 
 def test_what_suits_the_slice_is_taken(planted: GraphSnapshot) -> None:
-    (holdout,), buyers = hold_out(planted, Share(), 0)
+    (holdout,), buyers = hold_out(planted, 0.1, 0.2, 0)
     corpus = holdout.corpus
     settings, (product,) = tune_low_rank([holdout], buyers, 0, SILENT)
     assert settings in LOW_RANKS
