@@ -36,7 +36,7 @@ from graph.neo4j_frames import (
     wide_frame,
     wide_read,
 )
-from graph.neo4j_values import plain_row
+from graph.neo4j_values import plain_row, whole_rows
 from graph.queries import Query, QueryFailedError
 from graph.schema import schema_statements
 from graph.tables import Table
@@ -45,6 +45,7 @@ from graph.values import checked_rows, plain_parameters, unwinds_nothing
 T = TypeVar("T")
 CLOSE_SECONDS = 5.0
 """How long closing waits for what is still running."""
+_READS = 3
 _UNREACHABLE = (ServiceUnavailable, SessionExpired, AuthError, ConfigurationError, OSError)
 
 
@@ -89,9 +90,17 @@ class Neo4jEngine:
                     await (await session.run(statement)).consume()
 
     async def read(self, query: Query, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        """Run one read and return all of its rows."""
-        keys, values = await self._read(query, parameters)
-        return [plain_row(keys, row) for row in values]
+        """Run one read and return all of its rows.
+
+        It is run again when it met what was being deleted: a page that is cut to its size would
+        else come short.
+        """
+        for _ in range(_READS):
+            keys, rows = await self._read(query, parameters)
+            whole = whole_rows(query, rows)
+            if len(whole) == len(rows):
+                break
+        return [plain_row(keys, row) for row in whole]
 
     async def read_frame(
         self, query: Query, parameters: Mapping[str, Any] | None = None
@@ -100,13 +109,13 @@ class Neo4jEngine:
         read = wide_read(query)
         bound = plain_parameters(parameters)
         if unwinds_nothing(query, bound):
-            return wide_frame(read.columns, [])
+            return wide_frame(read, [])
         with _named(self._uri, query):
             try:
                 rows = await self._transact(READ_ACCESS, lambda tx: packed_rows(tx, read, bound))
             except TooLargeError:
                 rows = await self._transact(READ_ACCESS, lambda tx: plain_rows(tx, read, bound))
-        return wide_frame(read.columns, rows)
+        return wide_frame(read, rows)
 
     async def stream(
         self, query: Query, parameters: Mapping[str, Any] | None = None, *, batch_rows: int
@@ -122,12 +131,12 @@ class Neo4jEngine:
                 # One record is a whole batch.
                 async with self._session(READ_ACCESS, fetch_size=10_000 // fetch_rows) as session:
                     async for rows in packs(session, read, bound, batch_rows):
-                        yield wide_frame(read.columns, rows)
+                        yield wide_frame(read, rows)
             except TooLargeError:
                 async with self._session(READ_ACCESS, fetch_size=fetch_rows) as session:
                     result = await session.run(read.plain, bound)
                     while records := await result.fetch(batch_rows):
-                        yield wide_frame(read.columns, [tuple(record) for record in records])
+                        yield wide_frame(read, [tuple(record) for record in records])
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run ``work`` in one write transaction; commit when it returns, else roll back.
@@ -242,7 +251,7 @@ class _Neo4jTransaction:
             if error.is_retryable():
                 raise
             raise QueryFailedError(f"Query {query.name} failed: {error.message}.") from error
-        return [plain_row(result.keys(), row) for row in values]
+        return [plain_row(result.keys(), row) for row in whole_rows(query, values)]
 
 
 def without_secret(uri: str) -> str:

@@ -17,7 +17,7 @@ import polars as pl
 from neo4j import AsyncManagedTransaction, AsyncSession
 from neo4j.exceptions import Neo4jError
 
-from graph.neo4j_values import plain_column
+from graph.neo4j_values import plain_column, whole_rows
 from graph.queries import Query, split_return
 from graph.tables import POLARS_TYPES, ColumnType
 from graph.values import known_type, typed_frame
@@ -38,9 +38,10 @@ class TooLargeError(Exception):
 class WideRead:
     """A query's texts for reading many rows: ``packed`` in lists of rows, ``plain`` one by one.
 
-    Both give the columns in order, those of a known time as microseconds since 1970.
+    Both give ``columns`` in order, those of a known time as microseconds since 1970.
     """
 
+    query: Query
     columns: tuple[str, ...]
     packed: str
     plain: str
@@ -64,6 +65,7 @@ def wide_read(query: Query) -> WideRead:
     packed = ", ".join(value for _, value in values)
     names = ", ".join(name for name, _ in values)
     return WideRead(
+        query=query,
         columns=columns,
         plain=f"{rows}\nRETURN {plain}",
         packed=(
@@ -115,11 +117,12 @@ async def plain_rows(
     return list(await result.values())
 
 
-def wide_frame(columns: Sequence[str], rows: Sequence[Values]) -> pl.DataFrame:
-    """Rows of a WideRead as a table."""
-    values: Sequence[Values] = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+def wide_frame(read: WideRead, rows: Sequence[Values]) -> pl.DataFrame:
+    """Rows of a WideRead as a table, those left out that tell of what was deleted meanwhile."""
+    whole = whole_rows(read.query, rows)
+    columns = list(zip(*whole, strict=True)) if whole else [()] * len(read.columns)
     return typed_frame(
-        {name: _column(name, column) for name, column in zip(columns, values, strict=True)}
+        {name: _column(name, values) for name, values in zip(read.columns, columns, strict=True)}
     )
 
 

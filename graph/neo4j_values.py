@@ -8,6 +8,8 @@ from typing import Any
 
 from neo4j.time import DateTime
 
+from graph.queries import Query
+
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -17,6 +19,16 @@ def plain_row(keys: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
         key: value if type(value) in _PLAIN else plain_value(value)
         for key, value in zip(keys, values, strict=True)
     }
+
+
+def whole_rows(query: Query, rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    """The rows that have what the query says is never null.
+
+    Neo4j isolates no read from what others commit: of something deleted after it was found and
+    before its properties were read there comes a row of nulls.
+    """
+    places = [query.returns.index(name) for name in query.never_null]
+    return [row for row in rows if all(row[place] is not None for place in places)]
 
 
 def plain_column(values: Sequence[Any]) -> Sequence[Any]:

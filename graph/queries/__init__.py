@@ -10,7 +10,8 @@ A file ``NAME.cypher`` in this folder begins with comment lines and holds one st
 
 The first lines say what the query does. ``parameters`` names every ``$parameter`` and ``returns``
 every column of the last RETURN, in its order; ``none`` stands for neither. A list that is too
-long for a line goes on in the next ``//`` line.
+long for a line goes on in the next ``//`` line. A ``!`` behind a column says that whatever is in
+the graph has it: a row without it tells of something that was deleted while it was read.
 """
 
 from __future__ import annotations
@@ -44,13 +45,14 @@ class Query:
     """One Cypher statement that runs on both engines.
 
     ``parameters`` are the names it needs; ``returns`` the columns of its rows in order, empty for
-    a statement without RETURN.
+    a statement without RETURN; ``never_null`` those of them that whatever is in the graph has.
     """
 
     name: str
     text: str
     parameters: tuple[str, ...] = ()
     returns: tuple[str, ...] = ()
+    never_null: tuple[str, ...] = ()
 
 
 @cache
@@ -74,7 +76,8 @@ def parse_query(name: str, source: str) -> Query:
     """
     lines = source.strip().splitlines()
     size = next((i for i, line in enumerate(lines) if not line.startswith("//")), len(lines))
-    purpose, parameters, returns = _header(name, lines[:size])
+    purpose, parameters, marked = _header(name, lines[:size])
+    returns = tuple(column.removesuffix("!") for column in marked)
     text = "\n".join(lines[size:]).strip().removesuffix(";")
     code = _LITERAL.sub("''", text)
     found = set(_PARAMETER.findall(code))
@@ -90,7 +93,8 @@ def parse_query(name: str, source: str) -> Query:
         raise QueryTextError(
             f"Query {name}: the header says it returns {list(returns)}, the text {list(columns)}."
         )
-    return Query(name=name, text=text, parameters=parameters, returns=returns)
+    never_null = tuple(column[:-1] for column in marked if column.endswith("!"))
+    return Query(name, text, parameters, returns, never_null)
 
 
 def split_return(query: Query) -> tuple[str, str, tuple[str, ...]]:

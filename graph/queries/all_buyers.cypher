@@ -1,6 +1,6 @@
 // Every buyer, pending imports apart.
 // parameters: none
-// returns: id, name, kind, country, latitude, longitude, createdAt
+// returns: id!, name, kind, country, latitude, longitude, createdAt
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (b:Buyer) WHERE (b.batchId IS NULL OR NOT b.batchId IN pending)

@@ -1,6 +1,6 @@
 // Every cancellation line, pending imports apart.
 // parameters: none
-// returns: buyerId, offerId, id, orderId, at, quantity, matchedQuantity
+// returns: buyerId!, offerId!, id, orderId, at!, quantity, matchedQuantity
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (b:Buyer)-[r:CANCELLED]->(o:Offer) WHERE (r.batchId IS NULL OR NOT r.batchId IN pending)

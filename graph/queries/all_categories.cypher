@@ -1,6 +1,6 @@
 // Every category with its parent, pending imports apart.
 // parameters: none
-// returns: id, name, parentId
+// returns: id!, name, parentId
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (c:Category) WHERE (c.batchId IS NULL OR NOT c.batchId IN pending)

@@ -1,6 +1,6 @@
 // Every interaction, pending imports apart.
 // parameters: none
-// returns: id, buyerId, offerId, kind, at, value, context
+// returns: id, buyerId!, offerId!, kind, at!, value, context
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (b:Buyer)-[r:VIEWED|CLICKED|ADDED_TO_CART|INQUIRED_ABOUT|DISMISSED]->(o:Offer)

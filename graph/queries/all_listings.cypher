@@ -1,6 +1,6 @@
 // Which vendor lists which offer, pending imports apart.
 // parameters: none
-// returns: id, vendorId
+// returns: id!, vendorId!
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (v:Vendor)-[:LISTS]->(o:Offer)

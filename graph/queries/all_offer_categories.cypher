@@ -1,6 +1,6 @@
 // Which offer is in which category, pending imports apart.
 // parameters: none
-// returns: id, categoryId
+// returns: id!, categoryId!
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (o:Offer)-[:IN_CATEGORY]->(c:Category)

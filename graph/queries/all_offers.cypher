@@ -1,7 +1,7 @@
 // Every offer without its vendor and categories, pending imports apart.
 // parameters: none
-// returns: id, title, description, priceMinor, currency, availableQuantity, status, validFrom,
-//   validTo, latitude, longitude, createdAt
+// returns: id!, title, description, priceMinor, currency, availableQuantity, status,
+//   validFrom, validTo, latitude, longitude, createdAt
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (o:Offer) WHERE (o.batchId IS NULL OR NOT o.batchId IN pending)

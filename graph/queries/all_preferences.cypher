@@ -1,6 +1,6 @@
 // What every buyer prefers, pending imports apart.
 // parameters: none
-// returns: buyerId, categoryId, weight, source
+// returns: buyerId!, categoryId!, weight!, source
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (b:Buyer)-[r:PREFERS]->(c:Category)

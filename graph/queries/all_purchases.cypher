@@ -1,6 +1,6 @@
 // Every order line, pending imports apart.
 // parameters: none
-// returns: buyerId, offerId, id, orderId, at, quantity, unitPriceMinor, currency,
+// returns: buyerId!, offerId!, id, orderId, at!, quantity, unitPriceMinor, currency,
 //   cancelledQuantity, cancelledAt, context
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending

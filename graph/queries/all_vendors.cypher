@@ -1,6 +1,6 @@
 // Every vendor, pending imports apart.
 // parameters: none
-// returns: id, name, country, latitude, longitude
+// returns: id!, name, country, latitude, longitude
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (v:Vendor) WHERE (v.batchId IS NULL OR NOT v.batchId IN pending)

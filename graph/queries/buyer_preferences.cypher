@@ -1,6 +1,6 @@
 // What buyers prefer.
 // parameters: ids
-// returns: buyerId, categoryId, weight, source
+// returns: buyerId!, categoryId!, weight!, source
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (b:Buyer)-[r:PREFERS]->(c:Category)

@@ -1,6 +1,6 @@
 // Every MATCHED relationship with its ends and all its properties, for a backup.
 // parameters: none
-// returns: from_id, to_id, score, rank, modelVersion, at, explanation, explanationKind,
+// returns: from_id!, to_id!, score!, rank, modelVersion, at, explanation, explanationKind,
 //   contribution
 MATCH (f:Buyer)-[r:MATCHED]->(t:Offer)
 RETURN f.id AS from_id, t.id AS to_id, r.score AS score, r.rank AS rank,

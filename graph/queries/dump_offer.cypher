@@ -1,7 +1,7 @@
 // Every Offer with all its properties, for a backup.
 // parameters: none
-// returns: id, title, description, priceMinor, currency, availableQuantity, status, validFrom,
-//   validTo, latitude, longitude, createdAt, touchedAt, batchId
+// returns: id!, title, description, priceMinor, currency, availableQuantity, status,
+//   validFrom, validTo, latitude, longitude, createdAt, touchedAt, batchId
 MATCH (n:Offer)
 RETURN n.id AS id, n.title AS title, n.description AS description, n.priceMinor AS priceMinor,
   n.currency AS currency, n.availableQuantity AS availableQuantity, n.status AS status,

@@ -1,6 +1,6 @@
 // Ids of a buyer's interactions of one kind with an offer.
 // parameters: buyerId, offerId, kind
-// returns: id
+// returns: id!
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (b:Buyer)-[r:VIEWED|CLICKED|ADDED_TO_CART|INQUIRED_ABOUT|DISMISSED]->(o:Offer)

@@ -1,6 +1,6 @@
 // Ids of a buyer's order lines for an offer with something left after cancellations.
 // parameters: buyerId, offerId
-// returns: id
+// returns: id!
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (b:Buyer)-[r:PURCHASED]->(o:Offer)

@@ -1,6 +1,6 @@
 // Order lines with these ids.
 // parameters: ids
-// returns: buyerId, offerId, id, orderId, at, quantity, unitPriceMinor, currency,
+// returns: buyerId!, offerId!, id, orderId, at!, quantity, unitPriceMinor, currency,
 //   cancelledQuantity, cancelledAt, stockTaken, context
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending

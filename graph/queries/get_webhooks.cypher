@@ -1,6 +1,6 @@
 // Webhook endpoints with these ids.
 // parameters: ids
-// returns: id, url, name, role, subject, apiKeyId, filter, position, state, secretVersion,
+// returns: id, url!, name, role, subject, apiKeyId, filter, position, state, secretVersion,
 //   previousUntil, failures, failingSince, nextAttemptAt, createdAt, lastError, deadSeq,
 //   deadCount
 MATCH (e:WebhookEndpoint) WHERE e.id IN $ids

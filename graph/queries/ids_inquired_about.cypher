@@ -1,6 +1,6 @@
 // Ids of INQUIRED_ABOUT relationships, of these or of all, pending imports apart.
 // parameters: every, ids
-// returns: id
+// returns: id!
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (:Buyer)-[r:INQUIRED_ABOUT]->(:Offer)

@@ -1,6 +1,6 @@
 // Ids of Offer nodes, of these or of all, pending imports apart.
 // parameters: every, ids
-// returns: id
+// returns: id!
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (n:Offer) WHERE ($every OR n.id IN $ids) AND (n.batchId IS NULL OR NOT n.batchId IN pending)

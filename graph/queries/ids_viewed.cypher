@@ -1,6 +1,6 @@
 // Ids of VIEWED relationships, of these or of all, pending imports apart.
 // parameters: every, ids
-// returns: id
+// returns: id!
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (:Buyer)-[r:VIEWED]->(:Offer)

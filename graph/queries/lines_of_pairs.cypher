@@ -1,7 +1,7 @@
 // Every order line of these buyers for these offers, pending imports apart. Returns more pairs than
 // the two lists were zipped from.
 // parameters: buyerIds, offerIds
-// returns: buyerId, offerId, id, orderId, at, quantity, unitPriceMinor, currency,
+// returns: buyerId!, offerId!, id, orderId, at!, quantity, unitPriceMinor, currency,
 //   cancelledQuantity, cancelledAt, stockTaken, context
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending

@@ -1,6 +1,6 @@
 // Every webhook endpoint.
 // parameters: none
-// returns: id, url, name, role, subject, apiKeyId, filter, position, state, secretVersion,
+// returns: id, url!, name, role, subject, apiKeyId, filter, position, state, secretVersion,
 //   previousUntil, failures, failingSince, nextAttemptAt, createdAt, lastError, deadSeq,
 //   deadCount
 MATCH (e:WebhookEndpoint)

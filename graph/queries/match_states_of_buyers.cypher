@@ -1,6 +1,6 @@
 // What was announced to buyers.
 // parameters: ids
-// returns: buyerId, offerId, announcedAt, lastScore, status, terms, modelVersion
+// returns: buyerId, offerId, announcedAt, lastScore, status!, terms, modelVersion
 MATCH (m:MatchState) WHERE m.buyerId IN $ids
 RETURN m.buyerId AS buyerId, m.offerId AS offerId, m.announcedAt AS announcedAt,
   m.lastScore AS lastScore, m.status AS status, m.terms AS terms, m.modelVersion AS modelVersion

@@ -1,6 +1,6 @@
 // Every order line with something left after cancellations, pending imports apart; quantity is net.
 // parameters: none
-// returns: buyerId, offerId, orderId, at, quantity, unitPriceMinor, currency, context
+// returns: buyerId!, offerId!, orderId, at!, quantity, unitPriceMinor, currency, context
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (b:Buyer)-[r:PURCHASED]->(o:Offer)

@@ -1,7 +1,7 @@
 // Cancellation lines of these buyers for these offers that have not met all they take back, pending
 // imports apart. Returns more pairs than the two lists were zipped from.
 // parameters: buyerIds, offerIds
-// returns: buyerId, offerId, id, orderId, at, quantity, matchedQuantity
+// returns: buyerId!, offerId!, id, orderId, at!, quantity, matchedQuantity
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending
 MATCH (b:Buyer)-[r:CANCELLED]->(o:Offer)

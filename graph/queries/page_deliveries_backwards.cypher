@@ -1,6 +1,7 @@
 // A webhook endpoint's attempts of some states between two ids, oldest first.
 // parameters: endpointId, states, above, bounded, below, limit
-// returns: id, endpointId, eventId, seq, attempt, state, statusCode, error, milliseconds, at
+// returns: id, endpointId, eventId, seq, attempt, state, statusCode, error, milliseconds,
+//   at!
 MATCH (d:Delivery)
 WHERE d.endpointId = $endpointId AND d.state IN $states AND d.id > $above
   AND (NOT $bounded OR d.id < $below)

@@ -1,6 +1,6 @@
 // A buyer's order lines between two line ids, last first.
 // parameters: buyerId, after, bounded, before, limit
-// returns: id, buyerId, offerId, orderId, at, quantity, unitPriceMinor, currency,
+// returns: id, buyerId!, offerId!, orderId, at!, quantity, unitPriceMinor, currency,
 //   cancelledQuantity, cancelledAt, context
 OPTIONAL MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 WITH collect(p.id) AS pending

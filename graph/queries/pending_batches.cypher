@@ -1,5 +1,5 @@
 // Imports that are not finished.
 // parameters: none
-// returns: id
+// returns: id!
 MATCH (p:ImportBatch) WHERE p.state = 'PENDING'
 RETURN p.id AS id ORDER BY id

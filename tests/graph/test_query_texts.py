@@ -27,6 +27,12 @@ def test_a_query_is_read_with_its_header() -> None:
     assert query.text.endswith("LIMIT 3")
 
 
+def test_a_mark_tells_what_is_never_null() -> None:
+    query = parse_query("good", GOOD.replace("returns: id, name,", "returns: id!, name,"))
+    assert query.returns == ("id", "name", "last")
+    assert query.never_null == ("id",)
+
+
 def test_none_stands_for_nothing() -> None:
     query = parse_query("q", "// Empty.\n// parameters: none\n// returns: none\nMATCH (n) DELETE n")
     assert (query.parameters, query.returns) == ((), ())
