@@ -1,6 +1,6 @@
 // Every WebhookEndpoint with all its properties, for a backup.
 // parameters: none
-// returns: id, url!, name, role, subject, apiKeyId, filter, position, state, secretVersion,
+// returns: id!, url, name, role, subject, apiKeyId, filter, position, state, secretVersion,
 //   previousUntil, failures, failingSince, nextAttemptAt, createdAt, lastError, deadSeq,
 //   deadCount
 MATCH (n:WebhookEndpoint)
