@@ -84,7 +84,7 @@ def measure_cold(
     snapshot = snapshot_of(learnt)
     trained = train(
         snapshot, conduct.settings, conduct.progress, now=conduct.now, labels=LABELS,
-        validation=validation,
+        validation=validation, keep_choice=False,
     )  # fmt: skip
     scorer = build_scorer(build_corpus(snapshot), trained.model)
     offers = data.shape[1]

@@ -97,7 +97,7 @@ def evaluate(
             mend="Import a longer history.",
         )
     labels = ("Choosing for the evaluation", "Training for the evaluation")
-    trained = train(split.known, settings, progress, now=now, labels=labels)
+    trained = train(split.known, settings, progress, now=now, labels=labels, keep_choice=False)
     return measure(split, trained, progress)
 
 

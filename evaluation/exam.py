@@ -117,7 +117,7 @@ class _Sitting:
     def __init__(self, exam: Exam, conduct: Conduct) -> None:
         self.exam, self.conduct = exam, conduct
         self.answers = Answers({name: {} for name in exam.views})
-        self.corpus = build_corpus(exam.snapshot)
+        self.offers = len(exam.snapshot.offers)
 
     @contextmanager
     def costing(self, *names: str) -> Iterator[_Clock]:
@@ -132,7 +132,7 @@ class _Sitting:
         give_back_memory()
         with self.conduct.progress.task(f"Ranking by {label}", len(exam.testers)) as task:
             tops = rank_blocks(
-                score, exam.testers, len(self.corpus.offers), exam.views, K,
+                score, exam.testers, self.offers, exam.views, K,
                 threads=self.conduct.settings.threads, task=task,
             )  # fmt: skip
         for view, found in tops.items():
@@ -140,13 +140,13 @@ class _Sitting:
 
     def try_baselines(self, *names: str) -> None:
         limit = self.conduct.memory_bytes
-        fitting = [name for name in names if fits(name, len(self.corpus.offers), limit)]
+        fitting = [name for name in names if fits(name, self.offers, limit)]
         self.answers.skipped |= {name: SKIPPED for name in names if name not in fitting}
         if not fitting:
             return
         # Not kept: whoever comes next is to have the memory.
         slices = slices_of(self.exam.snapshot, self.conduct.settings, self.exam.validation)
-        whole = purchase_matrix(self.corpus)
+        whole = purchase_matrix(build_corpus(self.exam.snapshot))
         for name in fitting:
             with self.costing(name) as clock:
                 found = fit_contender(
@@ -172,14 +172,13 @@ class _Sitting:
         clock = ClockedProgress(self.conduct.progress)
         trained = train(
             self.exam.snapshot, self.conduct.settings, clock, now=self.conduct.now,
-            labels=LABELS, validation=self.exam.validation,
+            labels=LABELS, validation=self.exam.validation, keep_choice=False,
         )  # fmt: skip
         answers = self.answers
         answers.manifest, answers.served = trained.model.manifest, trained.served
         answers.validation |= trained.validation
-        learned, start = trained.model, cpu_seconds()
-        del trained
-        scorer = build_scorer(self.corpus, learned)
+        corpus, start = build_corpus(self.exam.snapshot), cpu_seconds()
+        scorer = build_scorer(corpus, trained.model)
         built = cpu_seconds() - start
         walk = sum(spent for label, spent in clock.seconds.items() if "walk" in label.lower())
         graphsage = sum(clock.seconds.get(label, 0.0) for label in LABELS)

@@ -25,7 +25,7 @@ from gnn.blending import (
     ndcg_of_blends,
 )
 from gnn.context_fitting import fit_context
-from gnn.holdouts import Holdout
+from gnn.holdouts import ENOUGH_TESTERS, Holdout
 from gnn.low_rank import LowRank, LowRankSettings
 from gnn.recipe import Recipe
 from gnn.slim import SlimSettings
@@ -40,8 +40,8 @@ from scoring.walk import WalkSettings
 Arrays = dict[str, NDArray[Any]]
 # What is served under the product's name: the better of the two fitted forms.
 FORMS = ("network", "weights")
-# By how many standard errors the best must be ahead of these, the plainest first, to be chosen.
-PLAINER, DOUBT = ("popularity", "weights"), 1.0
+# By how many standard errors the best must be ahead of a plainer one to be chosen.
+DOUBT = 1.0
 # By how many a model that the weighted sum holds must be ahead of it: fitted on all, not on half of
 # the buyers, the sum gets better, and its part does not.
 PART_DOUBT = 2.0
@@ -131,16 +131,21 @@ def with_links(model: Model, links: Arrays) -> Model:
 
 
 def plainest_of_the_best(figures: dict[str, NDArray[np.float64]]) -> str:
-    """The best model, or a plainer one (PLAINER) that it is not clearly ahead of (DOUBT).
+    """The best model, or popularity or the weighted sum where it is not clearly ahead (DOUBT).
 
     ``figures`` (T,) are of the same buyers for each model. Among models that cannot be told apart
     the highest figure is luck. The weighted sum holds all the simple models; what it cannot be
-    told from adds nothing to it.
+    told from adds nothing to it. With ENOUGH_TESTERS the network stands for the sum where it is
+    ahead at all: fitted on all of them and not on half, it gains what the sum does not
+    (docs/decisions/0017).
     """
     best = max(figures, key=lambda name: float(figures[name].mean()))
-    for name in PLAINER:
+    form = "weights"
+    if len(figures[best]) >= ENOUGH_TESTERS:
+        form = max(FORMS, key=lambda name: float(figures[name].mean()))
+    for name in ("popularity", form):
         ahead = figures[best] - figures[name]
-        doubt = PART_DOUBT if name == "weights" and best in SINGLES else DOUBT
+        doubt = PART_DOUBT if name == form and best in SINGLES else DOUBT
         if ahead.mean() <= doubt * ahead.std(ddof=1) / np.sqrt(len(ahead)):
             return name
     return best

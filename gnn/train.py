@@ -27,6 +27,7 @@ from gnn.recipe import RECIPES, Recipe
 from gnn.validation import Choice, Validation
 from gnn.walk_tuning import slim_problem, spectrum_of
 from scoring.artifact import Model, publish_model
+from scoring.corpus import Corpus
 from scoring.corpus_building import build_corpus
 from scoring.offer_features import fit_features
 
@@ -93,6 +94,7 @@ def train(
     labels: tuple[str, str] = ("Training to choose", "Training on everything"),
     validation: pl.DataFrame | None = None,
     journal: Journal | None = None,
+    keep_choice: bool = True,
 ) -> TrainedModel:
     """Train a model on everything the snapshot knows.
 
@@ -107,6 +109,7 @@ def train(
         validation: pairs (buyer_id, offer_id) of the purchases to choose by, instead of the last
             ones; they are learned from in the end, as everything is.
         journal: where the training keeps how far it is, and goes on from.
+        keep_choice: whether what it chose by is kept, which takes as much memory as a model.
 
     Raises:
         InputError: when there is too little to learn from, or a pair to choose by is no purchase.
@@ -117,8 +120,10 @@ def train(
     _refuse_too_little(snapshot)
     session = _Session(settings, progress, device_named(settings.device), journal)
     chosen, choice, curve = _choose(snapshot, session, labels[0], validation)
+    if not keep_choice:
+        choice = None
     fitted, model = _fit_model(
-        snapshot, session, chosen.recipe, "final", labels[1], stop_at=chosen.epochs
+        build_corpus(snapshot), session, chosen.recipe, "final", labels[1], stop_at=chosen.epochs
     )
     epochs = fitted.epochs
     # What the learning held is not needed where links are made, which takes as much.
@@ -171,13 +176,13 @@ def _choose(
     if len(testers) < FEWEST_TESTERS:
         return Chosen.by_default(settings.recipes[0], settings.epochs // 2), None, ()
     testers = np.random.default_rng(settings.seed).permutation(testers)
-    first = holdouts[0].split
-    watch = Validation(holdouts[0], np.sort(testers[:MOST_WATCHED]))
-    recipe = _suiting_recipe(first.known, session, watch)
-    fitted, model = _fit_model(first.known, session, recipe, "choosing", label, watch=watch)
+    first = holdouts[0]
+    watch = Validation(first, np.sort(testers[:MOST_WATCHED]))
+    recipe = _suiting_recipe(first.corpus, session, watch)
+    fitted, model = _fit_model(first.corpus, session, recipe, "choosing", label, watch=watch)
     others = [
         _fit_model(
-            holdout.split.known, session, recipe, f"choosing-{number}", f"{label}, {number}",
+            holdout.corpus, session, recipe, f"choosing-{number}", f"{label}, {number}",
             stop_at=fitted.epochs,
         )[1]
         for number, holdout in enumerate(holdouts[1:], 2)
@@ -196,10 +201,10 @@ def _choose(
             stage.keep(kept, "Choosing: done")
     model = with_links(model, links)
     model = replace(model, manifest=model.manifest | chosen.entries(judged=True))
-    return chosen, Choice(first, model, np.sort(testers[len(testers) // 2 :])), fitted.curve
+    return chosen, Choice(first.split, model, np.sort(testers[len(testers) // 2 :])), fitted.curve
 
 
-def _suiting_recipe(snapshot: GraphSnapshot, session: _Session, watch: Validation) -> Recipe:
+def _suiting_recipe(corpus: Corpus, session: _Session, watch: Validation) -> Recipe:
     """Of the recipes, the one that is best on the validation slice after a few epochs.
 
     Not the one that was best on the way: the first steps from the SVD may be better than the next
@@ -211,7 +216,7 @@ def _suiting_recipe(snapshot: GraphSnapshot, session: _Session, watch: Validatio
     figures: list[float] = []
     for number, recipe in enumerate(recipes):
         fitted, _ = _fit_model(
-            snapshot, session, recipe, f"trying-{number}", f"Trying recipe {number + 1}",
+            corpus, session, recipe, f"trying-{number}", f"Trying recipe {number + 1}",
             watch=watch, stop_at=min(TRIAL_EPOCHS, session.settings.epochs),
         )  # fmt: skip
         figures.append(fitted.curve[-1][2])
@@ -245,7 +250,7 @@ def _links_of(kept: State) -> Arrays:
 
 
 def _fit_model(
-    snapshot: GraphSnapshot,
+    corpus: Corpus,
     session: _Session,
     recipe: Recipe,
     stage: str,
@@ -255,9 +260,11 @@ def _fit_model(
     stop_at: int | None = None,
 ) -> tuple[Fitted, Model]:
     settings = session.settings
-    corpus = build_corpus(snapshot)
-    spec = fit_features(corpus, round(snapshot.taken_at.timestamp() * 1e6), settings.seed)
+    spec = fit_features(corpus, corpus.taken_at, settings.seed)
     graph = build_graph(corpus, spec)
+    ids, manifest = corpus.offers.ids, manifest_of(corpus, spec, recipe)
+    # Nothing below asks for it, and the next stage is the one that takes most.
+    del corpus
     fitted = fit(
         graph, recipe, settings.schedule, seed=settings.seed, threads=settings.threads,
         progress=session.progress, label=label, validate=watch, stop_at=stop_at,
@@ -265,9 +272,8 @@ def _fit_model(
     )  # fmt: skip
     give_back_memory()
     arrays = tower_arrays(fitted.model, graph, recipe) | feature_arrays(spec)
-    manifest = manifest_of(corpus, spec, recipe)
     give_back_memory()
-    return fitted, Model("validation", corpus.offers.ids, arrays, manifest)
+    return fitted, Model("validation", ids, arrays, manifest)
 
 
 def _refuse_too_little(snapshot: GraphSnapshot) -> None:

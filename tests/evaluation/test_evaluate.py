@@ -43,6 +43,10 @@ def test_its_trainings_are_called_its_own(told: Heard) -> None:
     assert not any(label.startswith("Training ") for label in told.tasks.keys() - trainings)
 
 
+def test_it_keeps_no_second_model(evaluation: Evaluation) -> None:
+    assert evaluation.trained.choice is None
+
+
 def test_it_beats_popularity_and_item_knn_on_what_was_planted(evaluation: Evaluation) -> None:
     new = evaluation.new
     assert evaluation.served == "offerpath"

@@ -12,6 +12,7 @@ from core.progress import SILENT
 from gnn import choosing
 from gnn.blending import Asked
 from gnn.choosing import figures_across, plainest_of_the_best
+from gnn.holdouts import ENOUGH_TESTERS
 
 BUYERS, ERROR = 400, 0.01
 LEVEL = np.full(BUYERS, 0.1)
@@ -33,6 +34,16 @@ def test_what_is_not_told_from_the_weighted_sum_gives_way_to_it() -> None:
     plain = {"popularity": LEVEL / 2, "weights": LEVEL}
     assert plainest_of_the_best(plain | {"network": ahead(0.9)}) == "weights"
     assert plainest_of_the_best(plain | {"network": ahead(1.1)}) == "network"
+
+
+def test_with_many_buyers_the_network_need_only_be_ahead_of_the_sum() -> None:
+    luckier = ahead(0.2)[::-1]
+    few = {"popularity": LEVEL / 2, "weights": LEVEL, "network": ahead(0.1), "walk": luckier}
+    times = ENOUGH_TESTERS // BUYERS
+    many = {name: np.tile(figures, times) for name, figures in few.items()}
+    assert plainest_of_the_best(many) == "network"
+    fewer = {name: figures[:-1] for name, figures in many.items()}
+    assert plainest_of_the_best(fewer) == "weights"
 
 
 def test_where_nothing_beats_popularity_clearly_it_serves() -> None:
