@@ -85,7 +85,7 @@ def marketplace() -> Split:
 def measured(split: Split, settings: TrainSettings) -> tuple[Figures, float]:
     """NDCG@10 by buyer (B,) in each view, nan for those with nothing to find; CPU seconds."""
     start = cpu_seconds()
-    trained = train(split.known, settings, Terminal().progress, now=NOW)
+    trained = train(split.known, settings, Terminal().progress, now=NOW, keep_choice=False)
     seconds = cpu_seconds() - start
     made = measure(split, trained)
     buyers = np.flatnonzero(np.diff(split.fresh.ptr) + np.diff(split.repeated.ptr))

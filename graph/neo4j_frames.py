@@ -17,7 +17,7 @@ import polars as pl
 from neo4j import AsyncManagedTransaction, AsyncSession
 from neo4j.exceptions import Neo4jError
 
-from graph.neo4j_values import plain_column, whole_rows
+from graph.neo4j_values import plain_column
 from graph.queries import Query, split_return
 from graph.tables import POLARS_TYPES, ColumnType
 from graph.values import known_type, typed_frame
@@ -118,12 +118,13 @@ async def plain_rows(
 
 
 def wide_frame(read: WideRead, rows: Sequence[Values]) -> pl.DataFrame:
-    """Rows of a WideRead as a table, those left out that tell of what was deleted meanwhile."""
-    whole = whole_rows(read.query, rows)
-    columns = list(zip(*whole, strict=True)) if whole else [()] * len(read.columns)
-    return typed_frame(
+    """Rows of a WideRead as a table; as in whole_rows, what was deleted meanwhile is left out."""
+    columns: Sequence[Values] = list(zip(*rows, strict=True)) if rows else [()] * len(read.columns)
+    frame = typed_frame(
         {name: _column(name, values) for name, values in zip(read.columns, columns, strict=True)}
     )
+    never_null = read.query.never_null
+    return frame.drop_nulls(never_null) if never_null else frame
 
 
 def _sent(name: str) -> str:
