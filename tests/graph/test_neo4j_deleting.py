@@ -91,3 +91,15 @@ async def test_what_stays_without_its_properties_is_left_out(neo4j_engine: Neo4j
         return await tx.run(PAGE, {"limit": 9})
 
     assert await neo4j_engine.write(work) == whole
+
+
+async def test_evidence_counts_nothing_that_is_gone_but_for_its_reference(
+    neo4j_engine: Neo4jEngine,
+) -> None:
+    await run(
+        neo4j_engine,
+        "CREATE (b:Buyer {id: 'b'}), (o:Offer {id: 'o'}), (b)-[:VIEWED {id: '1'}]->(o), "
+        "(b)-[:VIEWED {id: '2', at: datetime('2024-01-03T12:00:00Z')}]->(o)",
+    )
+    (row,) = await neo4j_engine.read(load_query("buyer_evidence"), {"ids": ["b"]})
+    assert row["count"] == 1
