@@ -45,6 +45,7 @@ from graph.values import checked_rows, plain_parameters, unwinds_nothing
 T = TypeVar("T")
 CLOSE_SECONDS = 5.0
 """How long closing waits for what is still running."""
+# How often a read that meets what is being deleted is run, before such rows are just left out.
 _READS = 3
 _UNREACHABLE = (ServiceUnavailable, SessionExpired, AuthError, ConfigurationError, OSError)
 

@@ -13,6 +13,7 @@ from evaluation.evaluate import Evaluation, measure
 from evaluation.truth import precision_by_truth
 from gnn.split import Split, split_snapshot
 from gnn.train import TrainSettings, train
+from graph.frames import conform
 from scoring.corpus_building import build_corpus
 from scoring.scorer import build_scorer
 from synthetic.generate import Marketplace, build
@@ -31,7 +32,8 @@ def market() -> Marketplace:
 
 @pytest.fixture(scope="module")
 def split(market: Marketplace) -> Split:
-    tables = {name: _columns(market.tables[name], name) for name in SCHEMAS}
+    tables = {name: conform(market.tables[name], schema) for name, schema in SCHEMAS.items()}
+    tables = {name: t.sort("id") if "id" in t.columns else t for name, t in tables.items()}
     end = datetime(2026, 1, 1, tzinfo=UTC)
     whole = split_snapshot(GraphSnapshot("market00", 1, end, **tables), 0.2, seed=0)
     # Every tenth offer is made one that nobody has met before the cut.
@@ -88,14 +90,3 @@ def test_top_matches_are_relevant_by_the_truth(
     assert found["oracle"] > 0.8
     assert found["offerpath"] > 5 * found["popularity"]
     assert found["offerpath"] > 0.4 * found["oracle"]
-
-
-def _columns(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    columns = [
-        pl.col(column).cast(kind)
-        if column in frame.columns
-        else pl.lit(None, dtype=kind).alias(column)
-        for column, kind in SCHEMAS[name].items()
-    ]
-    chosen = frame.select(columns)
-    return chosen.sort("id") if "id" in SCHEMAS[name] else chosen
