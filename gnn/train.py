@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from core.memory import give_back_memory
+from core.memory import give_back_libraries, give_back_memory
 from core.progress import SILENT, Progress
 from core.snapshot import GraphSnapshot
 from gnn.checkpoints import Journal, Stage, State
@@ -118,6 +118,8 @@ def train(
     if journal:
         snapshot = replace(snapshot, taken_at=journal.taken_at)
     _refuse_too_little(snapshot)
+    # Of loading torch, half a GB that the learning can have.
+    give_back_libraries()
     session = _Session(settings, progress, device_named(settings.device), journal)
     chosen, choice, curve = _choose(snapshot, session, labels[0], validation)
     if not keep_choice:
