@@ -18,6 +18,7 @@ from scoring.combination import Combination
 from scoring.components import (
     CATEGORY,
     COSINE,
+    DENSITY_1,
     EVIDENCE,
     KIND_POPULARITY,
     LINKS,
@@ -127,7 +128,11 @@ def upper_odds(
 
 def _constant(side: OfferSide, offer: int) -> dict[int, float]:
     """The components that are the same for every buyer."""
-    return {POPULARITY: float(side.popularity[offer]), TREND: float(side.trend[offer])}
+    density = {DENSITY_1 + k: float(value) for k, value in enumerate(side.density[offer])}
+    return density | {
+        POPULARITY: float(side.popularity[offer]),
+        TREND: float(side.trend[offer]),
+    }
 
 
 def _margin(

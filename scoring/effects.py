@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.combination import carriers
-from scoring.components import NEAR, PLACE, PRICE, VENDOR
+from scoring.components import OF_PLACE, PRICE, VENDOR
 from scoring.kernels import FINE
 from scoring.masking import mask_pieces
 from scoring.rows import weights_between
@@ -108,7 +108,7 @@ def effects_of_features(
     masks.append((Mask.OFFER_PRICE, -1, _without(phi, PRICE)))
     vendorless = _without(phi, VENDOR)
     inherited = np.flatnonzero(scorer.corpus.offers.inherits_place[offers])
-    vendorless[inherited[:, None], [PLACE, *NEAR]] = 0.0
+    vendorless[inherited[:, None], OF_PLACE] = 0.0
     masks.append((Mask.OFFER_VENDOR, -1, vendorless))
     for row in range(len(reading.context)):
         fewer = reading.context[:row] + reading.context[row + 1 :]

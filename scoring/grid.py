@@ -30,3 +30,20 @@ def cells_of(
         cells[known, number] = cell.ravel() + count
         count += kinds.shape[1]
     return cells, count
+
+
+def density_of(
+    cells: NDArray[np.int32], count: int, degree: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Cells (N, 2 * sizes), their ``count``, and the offers' buyers (N,) -> density (N, sizes).
+
+    The logarithm of 1 + what is bought in the cells of an offer, the mean of its two; 0 where a
+    place is unknown. A buyer's dealings there are shared by all that lies there (Huff, 1964,
+    doi:10.1177/002224296402800307).
+    """
+    known = cells[:, 0] >= 0
+    bought = np.bincount(cells[known].ravel(), np.repeat(degree[known], cells.shape[1]), count)
+    around = np.zeros((len(cells), cells.shape[1] // 2))
+    around[known] = bought[cells[known]].reshape(-1, around.shape[1], 2).mean(axis=2)
+    density: NDArray[np.float64] = np.log1p(around)
+    return density

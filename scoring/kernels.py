@@ -19,6 +19,7 @@ from scoring.components import (
     COMPONENTS,
     CONTEXT,
     COSINE,
+    DENSITY_1,
     EVIDENCE,
     KIND_POPULARITY,
     LINKS,
@@ -67,7 +68,8 @@ class OfferSide(NamedTuple):
 
     ``local`` and ``by_kind`` have a row of zeros first, for an unknown country or kind;
     ``walk_mass`` (N,) sums each row of ``walk``; ``cell`` (N, 8) is where the offer lies on two
-    grids of each size in GRID_KM, -1 when its place is unknown.
+    grids of each size in GRID_KM, -1 when its place is unknown; ``density`` (N, 4)
+    is as in scoring.grid.
     """
 
     z: Singles
@@ -89,6 +91,7 @@ class OfferSide(NamedTuple):
     walk_mass: Floats
     slim: OfferRows
     cell: NDArray[np.int32]
+    density: Floats
     popularity: Floats
     trend: Floats
     local: Singles
@@ -320,6 +323,7 @@ def fill_components(
         if side.cell[offer, 2 * k] >= 0:
             around = sums.cell[side.cell[offer, 2 * k]] + sums.cell[side.cell[offer, 2 * k + 1]]
             phi[NEAR_1 + k] = _log_more(around / 2.0)
+        phi[DENSITY_1 + k] = side.density[offer, k]
     phi[LOCAL_POPULARITY] = side.local[who.country, offer]
     phi[POPULARITY] = side.popularity[offer]
     phi[KIND_POPULARITY] = side.by_kind[who.kind, offer]

@@ -18,7 +18,7 @@ from scoring.combination import combine_rows
 from scoring.constants import Constants, constants_of
 from scoring.context import ContextLifts
 from scoring.corpus import Corpus
-from scoring.grid import cells_of
+from scoring.grid import cells_of, density_of
 from scoring.kernels import (
     LEARNED,
     LINKED,
@@ -187,8 +187,9 @@ class Scorer:
             vendor=o.vendor, log_price=np.log(priced), currency=o.currency,
             latitude=np.radians(o.latitude), longitude=np.radians(o.longitude),
             walk=c.rows, walk_scale=c.scale, walk_mass=row_sums(c.rows), slim=t.slim,
-            cell=self._cells[0], popularity=c.popularity, trend=c.trend,
-            local=c.local, by_kind=c.by_kind, category_weight=c.category_weight,
+            cell=self._cells[0], density=density_of(*self._cells, c.degree),
+            popularity=c.popularity, trend=c.trend, local=c.local, by_kind=c.by_kind,
+            category_weight=c.category_weight,
         )  # fmt: skip
 
     def _lifted(self, context: Context) -> Floats:
