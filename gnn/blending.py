@@ -1,7 +1,7 @@
 """How the components become one score: fitted on what buyers took next, then calibrated.
 
-Two forms are fitted, a weighted sum and the same with a small network beside it; which of them (or
-of the simple models) serves is chosen on buyers that neither was fitted on.
+Two forms are fitted, a weighted sum and the same with a small network beside it (gnn.network);
+which of them (or of the simple models) serves is chosen on buyers that neither was fitted on.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from torch import Tensor
 
 from core.progress import Progress
 from scoring.blend import COSINE_ONLY, LOW_RANK_ONLY, POPULARITY_ONLY, SLIM_ONLY, WALK_ONLY, Blend
-from scoring.combination import Combination, logit_rows
+from scoring.combination import logit_rows
 from scoring.components import (
     COMPONENTS,
     COSINE,
@@ -50,17 +48,6 @@ SINGLES = {
     "graphsage": COSINE_ONLY,
     "popularity": POPULARITY_ONLY,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkSettings:
-    """The small network: hidden units, passes over the buyers, buyers a step, Adam's rate."""
-
-    hidden: int = 24
-    epochs: int = 12
-    buyers_per_step: int = 64
-    learning_rate: float = 0.01
-    weight_decay: float = 1e-5
 
 
 class Asked(NamedTuple):
@@ -98,6 +85,14 @@ class Examples:
         """How many offers each buyer took (T,)."""
         return np.bincount(self.buyer()[self.taken], minlength=len(self.ptr) - 1)
 
+    def moments(self) -> tuple[Floats, Floats]:
+        """Mean and deviation (K,) of the components, without a copy in full precision."""
+        mean: Floats = self.phi.mean(axis=0, dtype=np.float64)
+        squares = np.zeros(self.phi.shape[1])
+        for start in range(0, len(self.phi), ROWS):
+            squares += ((self.phi[start : start + ROWS] - mean) ** 2).sum(axis=0)
+        return mean, np.sqrt(squares / max(len(self.phi), 1))
+
 
 def gather_examples(
     every: Sequence[Asked], random: np.random.Generator, progress: Progress
@@ -132,7 +127,7 @@ def fit_weights(examples: Examples) -> Blend:
     The loss is the mean over buyers of the mean over what they took of ``-log softmax``, each
     offer weighted as many as it stands for, with a small ridge on standardised components.
     """
-    _, spread = _moments(examples.phi)
+    _, spread = examples.moments()
     spread[list(PER_BUYER)] = 0.0
     usable = spread > 1e-9
     scale = np.where(usable, 1.0 / np.where(usable, spread, 1.0), 0.0)
@@ -158,89 +153,6 @@ def fit_weights(examples: Examples) -> Blend:
     found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(start))
     weights = dict(zip(COMPONENTS, (found.x * scale).tolist(), strict=True))
     return calibrated(Blend.of(weights, 0.0), examples)
-
-
-def fit_network(
-    examples: Examples, seed: int, progress: Progress, settings: NetworkSettings | None = None
-) -> Blend:
-    """A weighted sum and a layer of hidden units by the same listwise softmax, calibrated after."""
-    settings = settings or NetworkSettings()
-    mean, spread = (torch.from_numpy(moment) for moment in _moments(examples.phi))
-    usable = spread > 1e-6
-    safe = torch.where(usable, spread, torch.ones_like(spread))
-    scale = torch.where(usable, 1 / safe, 0.0)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        linear, inner = torch.nn.Linear(len(safe), 1), torch.nn.Linear(len(safe), settings.hidden)
-        outer = torch.nn.Linear(settings.hidden, 1, bias=False)
-        _descend((mean, scale), examples, (linear, inner, outer), settings, progress)
-    with torch.no_grad():
-        weights = linear.weight[0].double() * scale
-        into = (inner.weight.double() * scale).T
-        network = Combination(
-            weights.numpy(),
-            float(linear.bias[0]) - float(weights @ mean),
-            np.ascontiguousarray(into.numpy()),
-            (inner.bias.double() - mean @ into).numpy(),
-            outer.weight[0].double().numpy(),
-        )
-    return calibrated(Blend(network), examples)
-
-
-def _moments(phi: NDArray[np.float32]) -> tuple[Floats, Floats]:
-    """Mean and deviation (K,) of components (P, K), without a copy in full precision."""
-    mean: Floats = phi.mean(axis=0, dtype=np.float64)
-    squares = np.zeros(phi.shape[1])
-    for start in range(0, len(phi), ROWS):
-        squares += ((phi[start : start + ROWS] - mean) ** 2).sum(axis=0)
-    return mean, np.sqrt(squares / max(len(phi), 1))
-
-
-def _descend(
-    standard: tuple[Tensor, Tensor],
-    examples: Examples,
-    layers: tuple[torch.nn.Linear, torch.nn.Linear, torch.nn.Linear],
-    settings: NetworkSettings,
-    progress: Progress,
-) -> None:
-    linear, inner, outer = layers
-    mean, scale = (moment.float() for moment in standard)
-    phi = torch.from_numpy(examples.phi)
-    ends = examples.ptr
-    taken = torch.from_numpy(examples.taken.astype(np.float32))
-    offset = torch.from_numpy(np.log(examples.importance).astype(np.float32))
-    useful = torch.from_numpy(np.flatnonzero(examples.takes()))
-    optimiser = torch.optim.Adam(
-        [p for layer in layers for p in layer.parameters()],
-        lr=settings.learning_rate, weight_decay=settings.weight_decay,
-    )  # fmt: skip
-    steps = max(1, settings.epochs * (-(-len(useful) // settings.buyers_per_step)))
-    fading = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    with progress.task("Fitting the blend", settings.epochs) as task:
-        for _ in range(settings.epochs):
-            order = useful[torch.randperm(len(useful))]
-            for chosen in torch.split(order, settings.buyers_per_step):
-                spans = [np.arange(ends[b], ends[b + 1]) for b in chosen.tolist()]
-                rows = torch.from_numpy(np.concatenate(spans))
-                number = torch.from_numpy(np.repeat(np.arange(len(spans)), [len(s) for s in spans]))
-                x = (phi[rows] - mean) * scale
-                logits = (linear(x) + outer(inner(x).relu()))[:, 0]
-                loss = _listwise(logits, offset[rows], taken[rows], number, len(spans))
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]  # torch's
-                optimiser.step()
-                fading.step()
-            task.advance()
-
-
-def _listwise(logits: Tensor, offset: Tensor, taken: Tensor, number: Tensor, count: int) -> Tensor:
-    """Mean over buyers of the mean over what they took of -log softmax."""
-    shifted = logits + offset
-    peak = torch.full((count,), -torch.inf).scatter_reduce(0, number, shifted.detach(), "amax")
-    total = torch.zeros(count).index_add(0, number, (shifted - peak[number]).exp())
-    per_pair = (peak + total.log())[number] - logits
-    takes = torch.zeros(count).index_add(0, number, taken)
-    return (per_pair * taken / takes[number]).sum() / count
 
 
 def calibrated(blend: Blend, examples: Examples) -> Blend:

@@ -19,7 +19,6 @@ from gnn.blending import (
     Asked,
     Examples,
     calibrated,
-    fit_network,
     fit_weights,
     gather_examples,
     ndcg_of_blends,
@@ -27,6 +26,7 @@ from gnn.blending import (
 from gnn.context_fitting import fit_context
 from gnn.holdouts import ENOUGH_TESTERS, Holdout
 from gnn.low_rank import LowRank, LowRankSettings
+from gnn.network import NetworkSettings, fit_network
 from gnn.recipe import Recipe
 from gnn.slim import SlimSettings
 from gnn.walk_tuning import tune_low_rank, tune_slim, tune_walk
@@ -151,11 +151,23 @@ def plainest_of_the_best(figures: dict[str, NDArray[np.float64]]) -> str:
     return best
 
 
-def _fitted(form: str, examples: Examples, seed: int, progress: Progress) -> Blend:
-    """One of FORMS, fitted on these examples."""
-    if form == "network":
-        return fit_network(examples, seed, progress)
-    return fit_weights(examples)
+def _fit_halves(
+    halves: tuple[Examples, Examples], seed: int, progress: Progress
+) -> tuple[list[dict[str, Blend]], NetworkSettings]:
+    """FORMS fitted on each half, and for how long to fit the network on both.
+
+    How long it is fitted on one half is decided by the other.
+    """
+    networks = [
+        fit_network(own, seed, progress, watched=other)
+        for own, other in zip(halves, reversed(halves), strict=True)
+    ]
+    fitted = [
+        {"network": network.blend, "weights": fit_weights(own)}
+        for network, own in zip(networks, halves, strict=True)
+    ]
+    passes = round(sum(network.passes for network in networks) / len(networks))
+    return fitted, NetworkSettings(passes=passes)
 
 
 def decide(
@@ -202,13 +214,17 @@ def decide(
     middle = len(halves[0]) * len(holdouts)
     examples = every.of(0, middle), every.of(middle, len(testers) * len(holdouts))
     give_back_memory()
-    fitted = [{form: _fitted(form, half, seed, progress) for form in FORMS} for half in examples]
+    fitted, long_enough = _fit_halves(examples, seed, progress)
     figures = figures_across(asked, [blends | SINGLES for blends in fitted], progress)
     winner = plainest_of_the_best(figures)
     if winner in SINGLES:
         blend, judged = (calibrated(SINGLES[winner], known) for known in (every, examples[0]))
     else:
-        blend, judged = _fitted(winner, every, seed, progress), fitted[0][winner]
+        judged = fitted[0][winner]
+        if winner == "network":
+            blend = fit_network(every, seed, progress, long_enough).blend
+        else:
+            blend = fit_weights(every)
     means = {name: float(figure.mean()) for name, figure in figures.items()}
     validation = {OFFERPATH: max(means[name] for name in FORMS)} | means
     served = OFFERPATH if winner in FORMS else winner

@@ -1,4 +1,4 @@
-"""What is known and what is to be predicted: a cut in time or, without times, a group of each."""
+"""What is known and what is to be predicted: a cut in time or, without times, a draw."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from core.entities import EvidenceKind
 from core.snapshot import GraphSnapshot
-from gnn.grouping import lateness
 from scoring.ragged import Ragged, ragged_from_pairs
 
 # Fewer distinct moments than this are no times: a matrix of interactions has one for all.
@@ -59,8 +58,8 @@ def split_snapshot(
     """Hold out the last ``share`` of the purchases, or of what buyers bought for the first time.
 
     Without purchases the interactions (but dismissals) stand for them. Without usable times it is
-    a share of each buyer's offers (``timeless_share``, else ``share``), those that count as latest
-    (see gnn.grouping).
+    a share of each buyer's offers (``timeless_share``, else ``share``), drawn at random: no graph
+    tells which of them came last (docs/decisions/0018).
     """
     table = "purchases" if len(snapshot.purchases) else "interactions"
     taken = snapshot.table(table)
@@ -69,7 +68,7 @@ def split_snapshot(
     moments = taken.group_by(PAIR).agg(pl.col("at").min()) if first_purchases else taken
     cut = _cut(moments["at"], share)
     if cut is None:
-        return _grouped_split(snapshot, taken, timeless_share or share, seed)
+        return _drawn_split(snapshot, taken, timeless_share or share, seed)
     known = replace(
         snapshot,
         taken_at=cut,
@@ -98,14 +97,12 @@ def _cut(moments: pl.Series, share: float) -> datetime | None:
     return cut if usable else None
 
 
-def _grouped_split(snapshot: GraphSnapshot, taken: pl.DataFrame, share: float, seed: int) -> Split:
+def _drawn_split(snapshot: GraphSnapshot, taken: pl.DataFrame, share: float, seed: int) -> Split:
     pairs = taken.select(PAIR).unique().sort(PAIR)
-    codes = [pairs[name].rank("dense").to_numpy().astype(np.int64) - 1 for name in PAIR]
-    shape = tuple(int(code.max(initial=-1)) + 1 for code in codes)
-    late = lateness(codes[0], codes[1], (shape[0], shape[1]), seed)
-    place = pl.col("late").rank("ordinal", descending=True).over("buyer_id")
+    drawn = np.random.default_rng(seed).random(len(pairs))
+    place = pl.col("drawn").rank("ordinal").over("buyer_id")
     hidden = (
-        pairs.with_columns(pl.Series("late", late))
+        pairs.with_columns(pl.Series("drawn", drawn))
         .filter(place <= (pl.len().over("buyer_id") * share).round())
         .select(PAIR)
     )
