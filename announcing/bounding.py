@@ -18,14 +18,14 @@ from scoring.combination import Combination
 from scoring.components import (
     CATEGORY,
     COSINE,
-    DENSITY_1,
+    DENSITY_QUARTER,
     EVIDENCE,
     KIND_POPULARITY,
     LINKS,
     LOCAL_POPULARITY,
     LOW_RANK,
     LOW_RANK_LOG,
-    NEAR_1,
+    NEAR_QUARTER,
     PLACE,
     POPULARITY,
     PREFERENCE,
@@ -128,7 +128,7 @@ def upper_odds(
 
 def _constant(side: OfferSide, offer: int) -> dict[int, float]:
     """The components that are the same for every buyer."""
-    density = {DENSITY_1 + k: float(value) for k, value in enumerate(side.density[offer])}
+    density = {DENSITY_QUARTER + k: float(value) for k, value in enumerate(side.density[offer])}
     return density | {
         POPULARITY: float(side.popularity[offer]),
         TREND: float(side.trend[offer]),
@@ -209,7 +209,7 @@ def _shared(crowd: Crowd, side: OfferSide, offer: int, cells: Rows) -> dict[int,
             around = np.zeros(size, np.float32)
             _add(crowd.cell, int(cells[2 * k]), 0.5, around)
             _add(crowd.cell, int(cells[2 * k + 1]), 0.5, around)
-            columns[NEAR_1 + k] = _log_more(around)
+            columns[NEAR_QUARTER + k] = _log_more(around)
     return columns
 
 

@@ -90,7 +90,7 @@ def _add_link(reach: Floats, column: Floats, weight: float, own: float) -> None:
 
 @njit(cache=True, nogil=True)
 def _add_place(around: Floats, cells: Rows, wanted: Rows, weight: float) -> None:
-    """Add a piece to ``around`` (8,) where its offer's cells are the wanted ones."""
+    """Add a piece to ``around`` (10,) where its offer's cells are the wanted ones."""
     for k in range(len(wanted)):
         if cells[k] == wanted[k]:
             around[k] += weight

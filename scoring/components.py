@@ -23,10 +23,12 @@ COMPONENTS = (
     "vendor",
     "price",
     "place",
+    "near_quarter",
     "near_1",
     "near_5",
     "near_25",
     "near_125",
+    "density_quarter",
     "density_1",
     "density_5",
     "density_25",
@@ -55,10 +57,12 @@ COMPONENTS = (
     VENDOR,
     PRICE,
     PLACE,
+    NEAR_QUARTER,
     NEAR_1,
     NEAR_5,
     NEAR_25,
     NEAR_125,
+    DENSITY_QUARTER,
     DENSITY_1,
     DENSITY_5,
     DENSITY_25,
@@ -78,12 +82,13 @@ assert len(COMPONENTS) - 1 == CONTEXT
 # By component, the one that stands for its group.
 GROUP = np.arange(len(COMPONENTS))
 GROUP[[LINKS, SLIM, SLIM_ROOT, SLIM_LOG, SLIM_SQUARES, LOW_RANK, LOW_RANK_LOG]] = WALK
-GROUP[NEAR_1 : DENSITY_125 + 1] = PLACE
+GROUP[NEAR_QUARTER : DENSITY_125 + 1] = PLACE
 GROUP[TREND] = POPULARITY
 # These are the same for every offer of a buyer: they bend the others and say nothing themselves.
 PER_BUYER = (EVIDENCE, REACH)
 
 # What hangs on where an offer lies.
-OF_PLACE = (PLACE, *range(NEAR_1, DENSITY_125 + 1))
-# Kilometres of the grids whose cells say what lies near what: a street, a town, a region, a land.
-GRID_KM = (1.0, 5.0, 25.0, 125.0)
+OF_PLACE = (PLACE, *range(NEAR_QUARTER, DENSITY_125 + 1))
+# Kilometres of the grids whose cells say what lies near what: a corner, a street, a town, a region,
+# a land.
+GRID_KM = (0.25, 1.0, 5.0, 25.0, 125.0)

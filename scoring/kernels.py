@@ -19,14 +19,14 @@ from scoring.components import (
     COMPONENTS,
     CONTEXT,
     COSINE,
-    DENSITY_1,
+    DENSITY_QUARTER,
     EVIDENCE,
     KIND_POPULARITY,
     LINKS,
     LOCAL_POPULARITY,
     LOW_RANK,
     LOW_RANK_LOG,
-    NEAR_1,
+    NEAR_QUARTER,
     PLACE,
     POPULARITY,
     PREFERENCE,
@@ -67,8 +67,8 @@ class OfferSide(NamedTuple):
     ``low_rank`` (N, r), ``low_rank_in`` and ``low_rank_out`` (N,) are as in scoring.tower.
 
     ``local`` and ``by_kind`` have a row of zeros first, for an unknown country or kind;
-    ``walk_mass`` (N,) sums each row of ``walk``; ``cell`` (N, 8) is where the offer lies on two
-    grids of each size in GRID_KM, -1 when its place is unknown; ``density`` (N, 4)
+    ``walk_mass`` (N,) sums each row of ``walk``; ``cell`` (N, 10) is where the offer lies on two
+    grids of each size in GRID_KM, -1 when its place is unknown; ``density`` (N, 5)
     is as in scoring.grid.
     """
 
@@ -319,11 +319,11 @@ def fill_components(
         far = kilometres(who.latitude, who.longitude, side.latitude[offer], side.longitude[offer])
         phi[PLACE] = 1.0 / (1.0 + far / HALF_NEAR_KM)
     for k in range(side.cell.shape[1] // 2):
-        phi[NEAR_1 + k] = 0.0
+        phi[NEAR_QUARTER + k] = 0.0
         if side.cell[offer, 2 * k] >= 0:
             around = sums.cell[side.cell[offer, 2 * k]] + sums.cell[side.cell[offer, 2 * k + 1]]
-            phi[NEAR_1 + k] = _log_more(around / 2.0)
-        phi[DENSITY_1 + k] = side.density[offer, k]
+            phi[NEAR_QUARTER + k] = _log_more(around / 2.0)
+        phi[DENSITY_QUARTER + k] = side.density[offer, k]
     phi[LOCAL_POPULARITY] = side.local[who.country, offer]
     phi[POPULARITY] = side.popularity[offer]
     phi[KIND_POPULARITY] = side.by_kind[who.kind, offer]
