@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from core.progress import Progress
-from gnn.blending import Examples, calibrated
+from gnn.blending import Examples, Floats, calibrated
 from scoring.blend import Blend
 from scoring.combination import Combination
 
@@ -75,41 +77,66 @@ def fit_network(
             taken; None: after all of them.
     """
     settings = settings or NetworkSettings()
-    mean, spread = (torch.from_numpy(moment) for moment in examples.moments())
-    usable = spread > 1e-6
-    scale = torch.where(usable, 1 / torch.where(usable, spread, 1.0), 0.0)
+    scale = _Scale.of(examples)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = _Network(len(mean), settings.hidden)
-        pairs = _Pairs(examples, mean, scale)
-        others = _Pairs(watched, mean, scale) if watched else None
+        network = _Network(len(scale.used), settings.hidden)
+        pairs = _Pairs(examples, scale)
+        others = _Pairs(watched, scale) if watched else None
         network, passes = _descend(network, pairs, others, settings, progress)
-    blend = Blend(network.combination(mean, scale))
+    blend = Blend(network.combination(scale))
     return FittedNetwork(calibrated(blend, examples), passes)
 
 
+class _Scale(NamedTuple):
+    """The components that differ at all (U,), of K; their mean and 1 / deviation (U,)."""
+
+    used: NDArray[np.int64]
+    mean: Floats
+    inverse: Floats
+    width: int
+
+    @classmethod
+    def of(cls, examples: Examples) -> _Scale:
+        mean, spread = examples.moments()
+        used = np.flatnonzero(spread > 1e-6)
+        return cls(used, mean[used], 1.0 / spread[used], len(mean))
+
+    def applied(self, phi: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Components (P, K) -> those used, standardised (P, U)."""
+        scaled = phi[:, self.used]
+        scaled -= self.mean.astype(np.float32)
+        scaled *= self.inverse.astype(np.float32)
+        return scaled
+
+
 class _Network(nn.Module):
-    """Standardised components (P, K) -> log odds (P,), but for a constant."""
+    """Standardised components (P, U) -> log odds (P,), but for a constant.
+
+    The first of what ``inner`` makes of them is a plain weighted sum, the rest are hidden units.
+    """
 
     def __init__(self, components: int, hidden: int) -> None:
         super().__init__()
-        self.linear, self.inner = nn.Linear(components, 1), nn.Linear(components, hidden)
+        self.inner = nn.Linear(components, 1 + hidden)
         self.outer = nn.Linear(hidden, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.linear(x) + self.outer(self.inner(x).relu())
-        return logits[:, 0]
+        within = self.inner(x)
+        logits: Tensor = within[:, 0] + self.outer(within[:, 1:].relu())[:, 0]
+        return logits
 
     @torch.no_grad()
-    def combination(self, mean: Tensor, scale: Tensor) -> Combination:
-        """The same of components as they are, of this ``mean`` and 1 / deviation (K,)."""
-        weights = self.linear.weight[0].double() * scale
-        into = (self.inner.weight.double() * scale).T
+    def combination(self, scale: _Scale) -> Combination:
+        """The same of components (K,) as they are."""
+        into = np.zeros((scale.width, len(self.inner.bias)))
+        into[scale.used] = (self.inner.weight.double().numpy() * scale.inverse).T
+        bias = self.inner.bias.double().numpy() - scale.mean @ into[scale.used]
         return Combination(
-            weights.numpy(),
-            float(self.linear.bias[0]) - float(weights @ mean),
-            np.ascontiguousarray(into.numpy()),
-            (self.inner.bias.double() - mean @ into).numpy(),
+            into[:, 0].copy(),
+            float(bias[0]),
+            into[:, 1:].copy(),
+            bias[1:],
             self.outer.weight[0].double().numpy(),
         )
 
@@ -117,9 +144,8 @@ class _Network(nn.Module):
 class _Pairs:
     """Examples as tensors, and the loss of a network on some of their buyers."""
 
-    def __init__(self, examples: Examples, mean: Tensor, scale: Tensor) -> None:
-        self.phi, self.ptr = torch.from_numpy(examples.phi), examples.ptr
-        self.mean, self.scale = mean.float(), scale.float()
+    def __init__(self, examples: Examples, scale: _Scale) -> None:
+        self.phi, self.ptr = torch.from_numpy(scale.applied(examples.phi)), examples.ptr
         self.taken = torch.from_numpy(examples.taken.astype(np.float32))
         self.offset = torch.from_numpy(np.log(examples.importance).astype(np.float32))
         # Buyers of whom something taken is among the examples.
@@ -130,7 +156,7 @@ class _Pairs:
         spans = [np.arange(self.ptr[b], self.ptr[b + 1]) for b in buyers.tolist()]
         rows = torch.from_numpy(np.concatenate(spans))
         number = torch.from_numpy(np.repeat(np.arange(len(spans)), [len(s) for s in spans]))
-        logits = network((self.phi[rows] - self.mean) * self.scale)
+        logits = network(self.phi[rows])
         shifted, taken = logits + self.offset[rows], self.taken[rows]
         none = torch.zeros(len(spans))
         peak = (none - torch.inf).scatter_reduce(0, number, shifted.detach(), "amax")

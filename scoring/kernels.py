@@ -21,6 +21,7 @@ from scoring.components import (
     COSINE,
     DENSITY_QUARTER,
     EVIDENCE,
+    GRID_KM,
     KIND_POPULARITY,
     LINKS,
     LOCAL_POPULARITY,
@@ -40,6 +41,7 @@ from scoring.components import (
     VENDOR,
     WALK,
 )
+from scoring.dot import dot
 from scoring.rows import OfferRows
 
 Floats = NDArray[np.float64]
@@ -48,6 +50,7 @@ Rows = NDArray[np.int32]
 Offsets = NDArray[np.int64]
 
 WIDTH = len(COMPONENTS)
+SIZES = len(GRID_KM)
 # What a buyer's evidence adds up to at each offer: walk weight, links, slim weight, its squares,
 # and what the buyer's own purchases of the offer say of buying it again.
 WALKED, LINKED, LEARNED, SQUARED, OWN = range(5)
@@ -233,26 +236,6 @@ def fill_vector(sums: Sums, buyer: BuyerSide, kind: int, country: int, z: Single
 
 
 @njit(cache=True, nogil=True)
-def dot(row: Singles, z: Singles) -> float:
-    """Inner product in one fixed order of eight running sums."""
-    d = len(z)
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    whole = d - d % 8
-    for k in range(0, whole, 8):
-        s0 += row[k] * z[k]
-        s1 += row[k + 1] * z[k + 1]
-        s2 += row[k + 2] * z[k + 2]
-        s3 += row[k + 3] * z[k + 3]
-        s4 += row[k + 4] * z[k + 4]
-        s5 += row[k + 5] * z[k + 5]
-        s6 += row[k + 6] * z[k + 6]
-        s7 += row[k + 7] * z[k + 7]
-    for k in range(whole, d):
-        s0 += row[k] * z[k]
-    return float(((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7)))
-
-
-@njit(cache=True, nogil=True)
 def kilometres(latitude: float, longitude: float, to_latitude: float, to_longitude: float) -> float:
     """Great-circle distance of two places given in radians (haversine)."""
     a = np.sin((to_latitude - latitude) / 2.0) ** 2
@@ -262,85 +245,162 @@ def kilometres(latitude: float, longitude: float, to_latitude: float, to_longitu
 
 
 @njit(cache=True, nogil=True)
-def _log_more(value: float) -> float:
+def log_more(value: float) -> float:
     """log(1 + value), 0 below 0; most offers have nothing in common with a buyer."""
     return float(np.log1p(value)) if value > 0.0 else 0.0
 
 
 @njit(cache=True, nogil=True)
-def sum_up(sums: Sums, side: OfferSide) -> None:
-    """Take the logarithms of the totals: once a buyer, whatever its evidence is just now."""
-    sums.total[3] = _log_more(sums.total[0])
-    sums.total[4] = _log_more(sums.total[2] / side.walk_scale)
-
-
-# Inlined: a call would hand over every array of the named tuples, for each pair anew.
-@njit(cache=True, nogil=True, inline="always")
-def fill_components(
-    side: OfferSide, who: Who, sums: Sums, z: Singles, reach: Floats, offer: int, phi: Floats
-) -> None:
-    """The components (WIDTH,) of one pair, after ``sum_up``.
-
-    ``reach`` (REACHES,) is what the buyer's evidence adds up to at the offer.
-    """
-    learned = max(reach[LEARNED], 0.0)
-    phi[WALK] = _log_more(reach[WALKED] / side.walk_scale)
-    phi[LINKS] = _log_more(reach[LINKED])
-    phi[SLIM] = reach[LEARNED]
-    phi[SLIM_ROOT] = np.sqrt(learned)
-    phi[SLIM_LOG] = _log_more(FINE * learned)
-    phi[SLIM_SQUARES] = np.sqrt(max(reach[SQUARED], 0.0))
-    d = side.z.shape[1]
-    phi[COSINE] = dot(side.z[offer], z[:d])
-    phi[LOW_RANK] = side.low_rank_out[offer] * dot(side.low_rank[offer], z[d:])
-    phi[LOW_RANK_LOG] = _log_more(FINE * phi[LOW_RANK])
-    total = sums.total[0]
-    share = 1.0 / total if total > NOTHING else 0.0
-    affinity = 0.0
-    liking = 0.0
-    first, last = side.closure_ptr[offer], side.closure_ptr[offer + 1]
-    for at in range(first, last):
-        category = side.closure[at]
-        affinity += sums.category[category] * share * side.category_weight[category]
-        liking += who.liking[category]
-    phi[CATEGORY] = affinity / (last - first) if last > first else 0.0
-    phi[PREFERENCE] = min(1.0, max(-1.0, liking))
-    vendor = side.vendor[offer]
-    phi[VENDOR] = sums.vendor[vendor] * share if vendor >= 0 else 0.0
-    phi[PRICE] = 0.0
-    currency = side.currency[offer]
-    if currency >= 0 and not np.isnan(side.log_price[offer]):
-        weight = sums.price_weight[currency]
-        if weight > NOTHING:
-            usual = sums.price[currency] / weight
-            phi[PRICE] = np.exp(-abs(side.log_price[offer] - usual))
-    phi[PLACE] = 0.0
-    if not (np.isnan(who.latitude) or np.isnan(side.latitude[offer])):
-        far = kilometres(who.latitude, who.longitude, side.latitude[offer], side.longitude[offer])
-        phi[PLACE] = 1.0 / (1.0 + far / HALF_NEAR_KM)
-    for k in range(side.cell.shape[1] // 2):
-        phi[NEAR_QUARTER + k] = 0.0
-        if side.cell[offer, 2 * k] >= 0:
-            around = sums.cell[side.cell[offer, 2 * k]] + sums.cell[side.cell[offer, 2 * k + 1]]
-            phi[NEAR_QUARTER + k] = _log_more(around / 2.0)
-        phi[DENSITY_QUARTER + k] = side.density[offer, k]
-    phi[LOCAL_POPULARITY] = side.local[who.country, offer]
-    phi[POPULARITY] = side.popularity[offer]
-    phi[KIND_POPULARITY] = side.by_kind[who.kind, offer]
-    phi[TREND] = side.trend[offer]
-    phi[AGAIN] = reach[OWN]
-    phi[CONTEXT] = who.context[offer]
-    phi[EVIDENCE] = sums.total[3]
-    phi[REACH] = sums.total[4]
+def share_of(total: float) -> float:
+    """What one unit is of a buyer's evidence; 0 where all of it is gone."""
+    return 1.0 / total if total > NOTHING else 0.0
 
 
 @njit(cache=True, nogil=True)
-def fill_anew(
-    side: OfferSide, who: Who, sums: Sums, z: Singles, reach: Floats, offer: int, phi: Floats
+def sum_up(sums: Sums, side: OfferSide) -> None:
+    """Take the logarithms of the totals: once a buyer, whatever its evidence is just now."""
+    sums.total[3] = log_more(sums.total[0])
+    sums.total[4] = log_more(sums.total[2] / side.walk_scale)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def fill_reach(phi: Floats, reach: Floats, walk_scale: float) -> None:
+    """What the evidence adds up to at the offer (REACHES,)."""
+    learned = max(reach[LEARNED], 0.0)
+    phi[WALK] = log_more(reach[WALKED] / walk_scale)
+    phi[LINKS] = log_more(reach[LINKED])
+    phi[SLIM] = reach[LEARNED]
+    phi[SLIM_ROOT] = np.sqrt(learned)
+    phi[SLIM_LOG] = log_more(FINE * learned)
+    phi[SLIM_SQUARES] = np.sqrt(max(reach[SQUARED], 0.0))
+    phi[AGAIN] = reach[OWN]
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def fill_products(
+    phi: Floats, offer: int, z: Singles, low_rank: Singles, low_rank_out: Singles, own: Singles
 ) -> None:
-    """``fill_components`` after sums that have just changed."""
-    sum_up(sums, side)
-    fill_components(side, who, sums, z, reach, offer, phi)
+    """The cosine and the low rank, of the buyer's vector (d + r,)."""
+    d = z.shape[1]
+    phi[COSINE] = dot(z[offer], own[:d])
+    phi[LOW_RANK] = low_rank_out[offer] * dot(low_rank[offer], own[d:])
+    phi[LOW_RANK_LOG] = log_more(FINE * phi[LOW_RANK])
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def fill_categories(
+    phi: Floats,
+    offer: int,
+    closure_ptr: Offsets,
+    closure: Rows,
+    category_weight: Floats,
+    dealt: Floats,
+    share: float,
+    liking: Floats,
+) -> None:
+    """What the buyer dealt with in the offer's categories, and how it likes them."""
+    affinity = 0.0
+    liked = 0.0
+    first, last = closure_ptr[offer], closure_ptr[offer + 1]
+    for at in range(first, last):
+        category = closure[at]
+        affinity += dealt[category] * share * category_weight[category]
+        liked += liking[category]
+    phi[CATEGORY] = affinity / (last - first) if last > first else 0.0
+    phi[PREFERENCE] = min(1.0, max(-1.0, liked))
+
+
+@njit(cache=True, nogil=True)
+def price_fit(log_price: float, paid: float, paid_weight: float) -> float:
+    """How usual a price is for a buyer, in (0, 1]; 0 where either is not known.
+
+    ``paid`` adds up what the buyer paid in the price's currency, logarithms as well.
+    """
+    if np.isnan(log_price) or paid_weight <= NOTHING:
+        return 0.0
+    return float(np.exp(-abs(log_price - paid / paid_weight)))
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def fill_nowhere(phi: Floats) -> None:
+    """What is known of an offer whose place is not."""
+    phi[PLACE] = 0.0
+    for k in range(SIZES):
+        phi[NEAR_QUARTER + k] = 0.0
+        phi[DENSITY_QUARTER + k] = 0.0
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def fill_places(
+    phi: Floats,
+    offer: int,
+    latitudes: Floats,
+    longitudes: Floats,
+    latitude: float,
+    longitude: float,
+    cells: Rows,
+    dealt: Floats,
+    density: Floats,
+) -> None:
+    """How far the buyer is from the offer's place (radians), what it did there, what is done."""
+    phi[PLACE] = 0.0
+    if not np.isnan(latitude):
+        far = kilometres(latitude, longitude, latitudes[offer], longitudes[offer])
+        phi[PLACE] = 1.0 / (1.0 + far / HALF_NEAR_KM)
+    for k in range(SIZES):
+        around = dealt[cells[offer, 2 * k]] + dealt[cells[offer, 2 * k + 1]]
+        phi[NEAR_QUARTER + k] = log_more(around / 2.0)
+        phi[DENSITY_QUARTER + k] = density[offer, k]
+
+
+@njit(cache=True, nogil=True)
+def fill_components(
+    side: OfferSide, who: Who, sums: Sums, z: Singles, reach: Floats, offers: Rows, phi: Floats
+) -> None:
+    """Components (n, WIDTH) of one buyer with the given offers (n,), after ``sum_up``.
+
+    ``reach`` (n, REACHES) is what the buyer's evidence adds up to at each of them.
+    """
+    share = share_of(sums.total[0])
+    evidence, reached = sums.total[3], sums.total[4]
+    # Local names: reading a field of a tuple of arrays inside the loop costs more than the sums.
+    walk_scale, vectors = side.walk_scale, side.z
+    low_rank, low_rank_out = side.low_rank, side.low_rank_out
+    closure_ptr, closure, category_weight = side.closure_ptr, side.closure, side.category_weight
+    in_category, liking = sums.category, who.liking
+    vendor, of_vendor, currency, log_price = side.vendor, sums.vendor, side.currency, side.log_price
+    price, price_weight = sums.price, sums.price_weight
+    latitude, longitude, cell, density = side.latitude, side.longitude, side.cell, side.density
+    in_cell, own_latitude, own_longitude = sums.cell, who.latitude, who.longitude
+    local, by_kind = side.local[who.country], side.by_kind[who.kind]
+    popularity, trend, context = side.popularity, side.trend, who.context
+    for n in range(len(offers)):
+        offer = offers[n]
+        fill_reach(phi[n], reach[n], walk_scale)
+        fill_products(phi[n], offer, vectors, low_rank, low_rank_out, z)
+        fill_categories(
+            phi[n], offer, closure_ptr, closure, category_weight, in_category, share, liking
+        )
+        phi[n, VENDOR] = of_vendor[vendor[offer]] * share if vendor[offer] >= 0 else 0.0
+        phi[n, PRICE] = 0.0
+        if currency[offer] >= 0:
+            money = currency[offer]
+            phi[n, PRICE] = price_fit(log_price[offer], price[money], price_weight[money])
+        # A row named before the branch would be counted as held all through it.
+        if cell[offer, 0] < 0:
+            fill_nowhere(phi[n])
+        else:
+            fill_places(
+                phi[n], offer, latitude, longitude, own_latitude, own_longitude, cell, in_cell,
+                density,
+            )  # fmt: skip
+        phi[n, LOCAL_POPULARITY] = local[offer]
+        phi[n, POPULARITY] = popularity[offer]
+        phi[n, KIND_POPULARITY] = by_kind[offer]
+        phi[n, TREND] = trend[offer]
+        phi[n, CONTEXT] = context[offer]
+        phi[n, EVIDENCE] = evidence
+        phi[n, REACH] = reached
 
 
 @njit(cache=True, nogil=True)
@@ -376,6 +436,5 @@ def components_of_offers(
     """Components (n, WIDTH) of one buyer with the given offers (n,); reach (N, REACHES)."""
     phi = np.empty((len(offers), WIDTH), dtype=np.float64)
     sum_up(sums, side)
-    for n in range(len(offers)):
-        fill_components(side, who, sums, z, reach[offers[n]], offers[n], phi[n])
+    fill_components(side, who, sums, z, reach[offers], offers, phi)
     return phi

@@ -62,16 +62,20 @@ def mask_pieces(
     """
     phi = np.empty((len(offers), WIDTH), dtype=np.float64)
     z = np.empty(side.z.shape[1] + side.low_rank.shape[1], dtype=np.float32)
-    for n in range(len(offers)):
-        if n == 0 or not (evidence[n] == evidence[n - 1] and weights[n] == weights[n - 1]):
-            if n > 0:
-                add_piece(sums, side, evidence[n - 1], weights[n - 1])
-            add_piece(sums, side, evidence[n], -weights[n])
-            sum_up(sums, side)
-            fill_vector(sums, buyer, who.kind, who.country, z)
-        rest = reach[offers[n]].copy()
-        _take_out(side, evidence[n], weights[n], again[n], offers[n], rest)
-        fill_components(side, who, sums, z, rest, offers[n], phi[n])
-    if len(offers):
-        add_piece(sums, side, evidence[-1], weights[-1])
+    first = 0
+    while first < len(offers):
+        piece, weight = evidence[first], weights[first]
+        last = first
+        while last < len(offers) and evidence[last] == piece and weights[last] == weight:
+            last += 1
+        add_piece(sums, side, piece, -weight)
+        sum_up(sums, side)
+        fill_vector(sums, buyer, who.kind, who.country, z)
+        of_piece = offers[first:last]
+        rest = reach[of_piece]
+        for n in range(first, last):
+            _take_out(side, piece, weight, again[n], offers[n], rest[n - first])
+        fill_components(side, who, sums, z, rest, of_piece, phi[first:last])
+        add_piece(sums, side, piece, weight)
+        first = last
     return phi
