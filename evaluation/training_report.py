@@ -43,6 +43,7 @@ from scoring.scorer import build_scorer
 # The forms that a blend may take, beside the models that are ranked.
 FORMS = {
     "network": "the blend as a network",
+    "calm_network": "the blend as a calm network",
     "weights": "the blend as weights",
 }
 AS_LONG = (
@@ -158,7 +159,7 @@ def _forms(trained: TrainedModel) -> set[tuple[str, float]]:
     if trained.served != "offerpath":
         return set()
     best = trained.validation["offerpath"]
-    return {(name, best) for name in ("network", "weights")}
+    return {(name, best) for name in FORMS}
 
 
 def _name(model: str) -> str:

@@ -48,10 +48,11 @@ class NetworkSettings:
 
 @dataclass(frozen=True, slots=True)
 class FittedNetwork:
-    """The calibrated blend, and after how many passes it was taken."""
+    """The calibrated blend, after how many passes it was taken, and the loss of those watched."""
 
     blend: Blend
     passes: int
+    loss: float
 
 
 def fit_network(
@@ -83,9 +84,9 @@ def fit_network(
         network = _Network(len(scale.used), settings.hidden)
         pairs = _Pairs(examples, scale)
         others = _Pairs(watched, scale) if watched else None
-        network, passes = _descend(network, pairs, others, settings, progress)
+        network, passes, loss = _descend(network, pairs, others, settings, progress)
     blend = Blend(network.combination(scale))
-    return FittedNetwork(calibrated(blend, examples), passes)
+    return FittedNetwork(calibrated(blend, examples), passes, loss)
 
 
 class _Scale(NamedTuple):
@@ -180,8 +181,8 @@ def _descend(
     watched: _Pairs | None,
     settings: NetworkSettings,
     progress: Progress,
-) -> tuple[_Network, int]:
-    """The averaged network after its best pass, and which that is."""
+) -> tuple[_Network, int, float]:
+    """The averaged network after its best pass, which that is, and the loss watched there."""
     optimiser = torch.optim.Adam(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
@@ -205,7 +206,7 @@ def _descend(
             elif done - passes >= settings.patience * settings.look_every:
                 break
     assert isinstance(best.module, _Network)
-    return best.module, passes
+    return best.module, passes, lowest
 
 
 def _fading_mean(steps: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
