@@ -43,7 +43,6 @@ from scoring.scorer import build_scorer
 # The forms that a blend may take, beside the models that are ranked.
 FORMS = {
     "network": "the blend as a network",
-    "calm_network": "the blend as a calm network",
     "weights": "the blend as weights",
 }
 AS_LONG = (
@@ -159,7 +158,7 @@ def _forms(trained: TrainedModel) -> set[tuple[str, float]]:
     if trained.served != "offerpath":
         return set()
     best = trained.validation["offerpath"]
-    return {(name, best) for name in FORMS}
+    return {(name, best) for name in ("network", "weights")}
 
 
 def _name(model: str) -> str:

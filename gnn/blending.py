@@ -34,11 +34,10 @@ from scoring.scorer import Scorer
 from scoring.states import state_of
 
 Floats = NDArray[np.float64]
-# More buyers tell more than more of their offers (docs/decisions/0020).
-HARD = 120
-EASY = 50
+HARD = 250
+EASY = 100
 # Of so few offers all are examples.
-FEW = 4 * (HARD + EASY)
+FEW = 2 * (HARD + EASY)
 RIDGE = 1e-3
 # What tells the likeliest offers well enough to draw examples of them.
 ROUGH = np.zeros(len(COMPONENTS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from gnn.blending import (
     ndcg_of_blends,
 )
 from gnn.context_fitting import fit_context
-from gnn.holdouts import ENOUGH_TESTERS, Holdout, judges_of
+from gnn.holdouts import ENOUGH_TESTERS, Holdout
 from gnn.low_rank import LowRank, LowRankSettings
 from gnn.network import NetworkSettings, fit_network
 from gnn.recipe import Recipe
@@ -38,11 +38,8 @@ from scoring.scorer import build_scorer
 from scoring.walk import WalkSettings
 
 Arrays = dict[str, NDArray[Any]]
-# The second network's weights are held down, which suits where much of what is known is not to the
-# point, as places are; elsewhere it costs (docs/decisions/0020).
-NETWORKS = {"network": NetworkSettings(), "calm_network": NetworkSettings(weight_decay=1e-2)}
-# What is served under the product's name: the best of the fitted forms.
-FORMS = (*NETWORKS, "weights")
+# What is served under the product's name: the better of the two fitted forms.
+FORMS = ("network", "weights")
 # By how many standard errors the best must be ahead of a plainer one to be chosen.
 DOUBT = 1.0
 # By how many a model that the weighted sum holds must be ahead of it: fitted on all, not on half of
@@ -138,7 +135,7 @@ def plainest_of_the_best(figures: dict[str, NDArray[np.float64]]) -> str:
 
     ``figures`` (T,) are of the same buyers for each model. Among models that cannot be told apart
     the highest figure is luck. The weighted sum holds all the simple models; what it cannot be
-    told from adds nothing to it. With ENOUGH_TESTERS a network stands for the sum where it is
+    told from adds nothing to it. With ENOUGH_TESTERS the network stands for the sum where it is
     ahead at all: fitted on all of them and not on half, it gains what the sum does not
     (docs/decisions/0017).
     """
@@ -154,25 +151,23 @@ def plainest_of_the_best(figures: dict[str, NDArray[np.float64]]) -> str:
     return best
 
 
-def fit_halves(
+def _fit_halves(
     halves: tuple[Examples, Examples], seed: int, progress: Progress
-) -> tuple[list[dict[str, Blend]], dict[str, NetworkSettings]]:
-    """FORMS fitted on each half, and for how long to fit each network on both.
+) -> tuple[list[dict[str, Blend]], NetworkSettings]:
+    """FORMS fitted on each half, and for how long to fit the network on both.
 
     How long it is fitted on one half is decided by the other.
     """
-    fitted: list[dict[str, Blend]] = [{"weights": fit_weights(own)} for own in halves]
-    long_enough = {}
-    for name, settings in NETWORKS.items():
-        networks = [
-            fit_network(own, seed, progress, settings, watched=other)
-            for own, other in zip(halves, reversed(halves), strict=True)
-        ]
-        for blends, network in zip(fitted, networks, strict=True):
-            blends[name] = network.blend
-        passes = round(sum(network.passes for network in networks) / len(networks))
-        long_enough[name] = replace(settings, passes=passes)
-    return fitted, long_enough
+    networks = [
+        fit_network(own, seed, progress, watched=other)
+        for own, other in zip(halves, reversed(halves), strict=True)
+    ]
+    fitted = [
+        {"network": network.blend, "weights": fit_weights(own)}
+        for network, own in zip(networks, halves, strict=True)
+    ]
+    passes = round(sum(network.passes for network in networks) / len(networks))
+    return fitted, NetworkSettings(passes=passes)
 
 
 def decide(
@@ -190,16 +185,14 @@ def decide(
     """Tune, fit and choose; returns with it the link_arrays of what the first of them knows.
 
     What is fitted is fitted on each half of ``testers``, by all ``holdouts`` of these buyers, and
-    compared on the judges of the other (gnn.holdouts.judges_of), who also tune; the winner is then
-    fitted on all of them. ``snapshot`` is what ``holdouts`` were made of; ``models``, one for each,
-    need no links yet. How fast purchases lose weight, and what circumstances count, is
+    compared on the other; the winner is then fitted on all of them. The second half are the judges
+    of what was fitted on the first. ``snapshot`` is what ``holdouts`` were made of; ``models``, one
+    for each, need no links yet. How fast purchases lose weight, and what circumstances count, is
     asked of the first alone: where there is more than one, there are no times.
     """
-    judges = judges_of(testers, len(holdouts[0].corpus.offers))
-    tuners = np.concatenate(judges)
-    walk = tune_walk(holdouts, tuners, progress)
-    slim, learned = tune_slim(holdouts, walk, tuners, threads, progress)
-    low_rank, products = tune_low_rank(holdouts, tuners, seed, progress)
+    walk = tune_walk(holdouts, testers, progress)
+    slim, learned = tune_slim(holdouts, walk, testers, threads, progress)
+    low_rank, products = tune_low_rank(holdouts, testers, seed, progress)
     links = [link_arrays(*pair) for pair in zip(learned, products, strict=True)]
     first = holdouts[0]
     # A random split tells what belongs together, not what comes after what.
@@ -213,26 +206,23 @@ def decide(
     give_back_memory()
     random = np.random.default_rng(seed)
     halves = np.split(testers, [len(testers) // 2])
-    asked, judged_by = (
-        [
-            [Asked(s, part, h.split.fresh) for s, h in zip(scorers, holdouts, strict=True)]
-            for part in parts
-        ]
-        for parts in (halves, judges)
-    )
+    asked = [
+        [Asked(s, half, h.split.fresh) for s, h in zip(scorers, holdouts, strict=True)]
+        for half in halves
+    ]
     every = gather_examples([one for half in asked for one in half], random, progress)
     middle = len(halves[0]) * len(holdouts)
     examples = every.of(0, middle), every.of(middle, len(testers) * len(holdouts))
     give_back_memory()
-    fitted, long_enough = fit_halves(examples, seed, progress)
-    figures = figures_across(judged_by, [blends | SINGLES for blends in fitted], progress)
+    fitted, long_enough = _fit_halves(examples, seed, progress)
+    figures = figures_across(asked, [blends | SINGLES for blends in fitted], progress)
     winner = plainest_of_the_best(figures)
     if winner in SINGLES:
         blend, judged = (calibrated(SINGLES[winner], known) for known in (every, examples[0]))
     else:
         judged = fitted[0][winner]
-        if winner in NETWORKS:
-            blend = fit_network(every, seed, progress, long_enough[winner]).blend
+        if winner == "network":
+            blend = fit_network(every, seed, progress, long_enough).blend
         else:
             blend = fit_weights(every)
     means = {name: float(figure.mean()) for name, figure in figures.items()}

@@ -24,14 +24,9 @@ from scoring.ragged import ragged_from_pairs
 FEWEST_TESTERS = 20
 # With fewer, they are asked again about other purchases of theirs, at most so many times in all.
 ENOUGH_TESTERS, MOST_HOLDOUTS = 2000, 4
-MOST_TESTERS = 12_000
-# Of these, that settings are tuned by and models compared on: it takes more for each than to be an
-# example, and tells no more (docs/decisions/0020).
-MOST_JUDGES = 4000
-# Scores that may be made of examples, and of judges by each setting: with many offers fewer buyers
-# are asked.
-MOST_SCORES, MOST_SCORES_OF_JUDGES = 600_000_000, 200_000_000
-FEWEST_OF_MANY = 200
+MOST_TESTERS = 4000
+# Scores that may be made to choose by: with many offers fewer buyers are asked.
+MOST_SCORES = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +51,6 @@ def hold_out(
 ) -> tuple[list[Holdout], NDArray[np.int64]]:
     """What to choose by, at least one part, and the buyers (T,) that are asked, of each the same.
 
-    The buyers come in no order, so that any part of them is a fair one.
-
     Args:
         snapshot: all that is known.
         share: of the first purchases, the last of which are held out.
@@ -70,7 +63,7 @@ def hold_out(
     """
     if validation is not None:
         first = Holdout.of(given_split(snapshot, validation))
-        return [first], _in_no_order(testers_of(first, seed), seed)
+        return [first], testers_of(first, seed)
 
     def part(drawn: int) -> Holdout:
         return Holdout.of(
@@ -86,13 +79,7 @@ def hold_out(
     if first.split.cut is None and FEWEST_TESTERS <= len(first.split.testers) < ENOUGH_TESTERS:
         count = min(MOST_HOLDOUTS, -(-ENOUGH_TESTERS // len(first.split.testers)))
     seeds = np.random.SeedSequence(seed).generate_state(count)[1:].tolist()
-    return [first, *map(part, seeds)], _in_no_order(testers, seed)
-
-
-def judges_of(testers: NDArray[np.int64], offers: int) -> list[NDArray[np.int64]]:
-    """Of each half of the testers (T,), those that tune and compare; ``offers`` is their number."""
-    most = _no_more_than(MOST_JUDGES, MOST_SCORES_OF_JUDGES, offers) // 2
-    return [half[:most] for half in np.split(testers, [len(testers) // 2])]
+    return [first, *map(part, seeds)], testers
 
 
 def given_split(snapshot: GraphSnapshot, validation: pl.DataFrame) -> Split:
@@ -134,16 +121,8 @@ def testers_of(holdout: Holdout, seed: int) -> NDArray[np.int64]:
     At most MOST_TESTERS, and fewer where MOST_SCORES would be passed.
     """
     testers, corpus = holdout.split.testers, holdout.corpus
-    most = _no_more_than(MOST_TESTERS, MOST_SCORES, len(corpus.offers))
+    most = max(min(MOST_TESTERS, MOST_SCORES // max(len(corpus.offers), 1)), 200)
     if len(testers) > most:
         random = np.random.default_rng(seed)
         testers = np.sort(random.choice(testers, most, replace=False))
     return testers if len(corpus.buyers.offer) else testers[:0]
-
-
-def _no_more_than(buyers: int, scores: int, offers: int) -> int:
-    return max(min(buyers, scores // max(offers, 1)), FEWEST_OF_MANY)
-
-
-def _in_no_order(testers: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    return np.random.default_rng(seed).permutation(testers)

@@ -48,11 +48,10 @@ class NetworkSettings:
 
 @dataclass(frozen=True, slots=True)
 class FittedNetwork:
-    """The calibrated blend, after how many passes it was taken, and the loss of those watched."""
+    """The calibrated blend, and after how many passes it was taken."""
 
     blend: Blend
     passes: int
-    loss: float
 
 
 def fit_network(
@@ -84,9 +83,9 @@ def fit_network(
         network = _Network(len(scale.used), settings.hidden)
         pairs = _Pairs(examples, scale)
         others = _Pairs(watched, scale) if watched else None
-        network, passes, loss = _descend(network, pairs, others, settings, progress)
+        network, passes = _descend(network, pairs, others, settings, progress)
     blend = Blend(network.combination(scale))
-    return FittedNetwork(calibrated(blend, examples), passes, loss)
+    return FittedNetwork(calibrated(blend, examples), passes)
 
 
 class _Scale(NamedTuple):
@@ -181,8 +180,8 @@ def _descend(
     watched: _Pairs | None,
     settings: NetworkSettings,
     progress: Progress,
-) -> tuple[_Network, int, float]:
-    """The averaged network after its best pass, which that is, and the loss watched there."""
+) -> tuple[_Network, int]:
+    """The averaged network after its best pass, and which that is."""
     optimiser = torch.optim.Adam(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
@@ -206,7 +205,7 @@ def _descend(
             elif done - passes >= settings.patience * settings.look_every:
                 break
     assert isinstance(best.module, _Network)
-    return best.module, passes, lowest
+    return best.module, passes
 
 
 def _fading_mean(steps: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

@@ -21,7 +21,7 @@ from gnn.devices import device_named
 from gnn.export import feature_arrays, manifest_of, tower_arrays
 from gnn.fitting import Fitted, Schedule, fit
 from gnn.graph import build_graph
-from gnn.holdouts import FEWEST_TESTERS, Holdout, hold_out, judges_of
+from gnn.holdouts import FEWEST_TESTERS, Holdout, hold_out
 from gnn.provenance import fingerprint_of, versions
 from gnn.recipe import RECIPES, Recipe
 from gnn.validation import Choice, Validation
@@ -177,6 +177,7 @@ def _choose(
     holdouts, testers = held_out(snapshot, settings, validation)
     if len(testers) < FEWEST_TESTERS:
         return Chosen.by_default(settings.recipes[0], settings.epochs // 2), None, ()
+    testers = np.random.default_rng(settings.seed).permutation(testers)
     first = holdouts[0]
     watch = Validation(first, np.sort(testers[:MOST_WATCHED]))
     recipe = _suiting_recipe(first.corpus, session, watch)
@@ -202,8 +203,7 @@ def _choose(
             stage.keep(kept, "Choosing: done")
     model = with_links(model, links)
     model = replace(model, manifest=model.manifest | chosen.entries(judged=True))
-    judges = judges_of(testers, len(first.corpus.offers))[1]
-    return chosen, Choice(first.split, model, np.sort(judges)), fitted.curve
+    return chosen, Choice(first.split, model, np.sort(testers[len(testers) // 2 :])), fitted.curve
 
 
 def _suiting_recipe(corpus: Corpus, session: _Session, watch: Validation) -> Recipe:

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from core.progress import SILENT
 from gnn import choosing
-from gnn.blending import Asked, Examples
-from gnn.choosing import FORMS, NETWORKS, figures_across, fit_halves, plainest_of_the_best
+from gnn.blending import Asked
+from gnn.choosing import figures_across, plainest_of_the_best
 from gnn.holdouts import ENOUGH_TESTERS
-from scoring.components import COMPONENTS, WALK
 
 BUYERS, ERROR = 400, 0.01
 LEVEL = np.full(BUYERS, 0.1)
@@ -39,9 +38,7 @@ def test_what_is_not_told_from_the_weighted_sum_gives_way_to_it() -> None:
 
 def test_with_many_buyers_the_network_need_only_be_ahead_of_the_sum() -> None:
     luckier = ahead(0.2)[::-1]
-    low = LEVEL / 2
-    few = {"popularity": low, "weights": LEVEL, "network": ahead(0.1), "walk": luckier}
-    few["calm_network"] = low
+    few = {"popularity": LEVEL / 2, "weights": LEVEL, "network": ahead(0.1), "walk": luckier}
     times = ENOUGH_TESTERS // BUYERS
     many = {name: np.tile(figures, times) for name, figures in few.items()}
     assert plainest_of_the_best(many) == "network"
@@ -76,26 +73,3 @@ def test_each_half_is_judged_by_what_the_other_was_fitted_on(
     blends: Any = [{"network": 100.0}, {"network": 200.0}]
     found = figures_across(asked, blends, SILENT)
     assert found["network"].tolist() == [200.0, 200.5, 101.0, 101.5, 102.0]
-
-
-def test_what_loads_of_noise_tell_is_held_down() -> None:
-    """Of both networks the calm one is nearer to a plain sum, and each is fitted by its own."""
-    random = np.random.default_rng(0)
-    shape = (60 * 30, len(COMPONENTS))
-    phi = random.normal(size=shape).astype(np.float32)
-    taken = np.zeros(len(phi), dtype=bool)
-    taken[np.argmax(phi[:, WALK].reshape(60, 30), axis=1) + np.arange(60) * 30] = True
-    every = Examples(phi, taken, np.ones(len(phi)), np.arange(61) * 30)
-    halves = every.of(0, 30), every.of(30, 60)
-    fitted, long_enough = fit_halves(halves, 0, SILENT)
-    assert [set(blends) for blends in fitted] == [set(FORMS), set(FORMS)]
-    assert {name: s.weight_decay for name, s in long_enough.items()} == {
-        name: s.weight_decay for name, s in NETWORKS.items()
-    }
-    for blends in fitted:
-        outer = {name: blends[name].combination for name in NETWORKS}
-        size = {
-            name: float(np.abs(by.inner * by.outer).sum() / np.abs(by.weights).max())
-            for name, by in outer.items()
-        }
-        assert size["calm_network"] < 0.7 * size["network"]

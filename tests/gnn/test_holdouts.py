@@ -89,26 +89,6 @@ def test_no_more_buyers_are_asked_than_tell_models_apart(
     assert not np.array_equal(drawn, holdouts.testers_of(holdout, 1))
 
 
-def test_judges_are_the_first_of_each_half(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few testers all judge; of many, as many of either half, fewer among many offers."""
-    few, many = np.arange(5)[::-1], np.random.default_rng(0).permutation(1001)
-    assert [half.tolist() for half in holdouts.judges_of(few, 10)] == [[4, 3], [2, 1, 0]]
-    monkeypatch.setattr(holdouts, "MOST_JUDGES", 400)
-    assert [half.tolist() for half in holdouts.judges_of(many, 10)] == [
-        many[:200].tolist(), many[500:700].tolist(),
-    ]  # fmt: skip
-    monkeypatch.setattr(holdouts, "MOST_SCORES_OF_JUDGES", 3000)
-    assert [len(half) for half in holdouts.judges_of(many, 10)] == [150, 150]
-
-
-def test_testers_come_in_no_order(planted: GraphSnapshot) -> None:
-    """Any part of them is a fair one, and the same for the same seed."""
-    testers = hold_out(planted, 0.1, 0.2, 3)[1]
-    assert not np.array_equal(testers, np.sort(testers))
-    assert np.array_equal(testers, hold_out(planted, 0.1, 0.2, 3)[1])
-    assert len(np.unique(testers)) == len(testers)
-
-
 def test_nobody_is_asked_where_nothing_is_known(market: GraphSnapshot) -> None:
     pairs = market.purchases.select(PAIR).unique()
     split = given_split(replace(market, interactions=market.interactions.clear()), pairs)
@@ -120,7 +100,7 @@ def test_few_buyers_without_times_are_asked_several_times(timeless: GraphSnapsho
     parts, testers = hold_out(timeless, *SHARES, 0)
     assert len(parts) == MOST_HOLDOUTS
     for number, part in enumerate(parts):
-        assert np.array_equal(part.split.testers, np.sort(testers))
+        assert np.array_equal(part.split.testers, testers)
         assert len(part.corpus.buyers.offer) < len(timeless.purchases)
         for other in parts[:number]:
             assert not np.array_equal(part.split.fresh.values, other.split.fresh.values)
