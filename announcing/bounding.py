@@ -40,7 +40,8 @@ from scoring.components import (
     WALK,
 )
 from scoring.corpus import KINDS, PURCHASED
-from scoring.kernels import EARTH_RADIUS_KM, FINE, HALF_NEAR_KM, OfferSide
+from scoring.kernels import OfferSide
+from scoring.pair_kernels import EARTH_RADIUS_KM, FINE, HALF_NEAR_KM
 from scoring.rows import OfferRows
 
 DISMISSED = KINDS.index(EvidenceKind.DISMISSED)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from matching.requests import Near, PriceRange
 from scoring.corpus import Corpus
-from scoring.kernels import EARTH_RADIUS_KM
+from scoring.pair_kernels import EARTH_RADIUS_KM
 from scoring.ragged import Ragged
 
 Mask = NDArray[np.bool_]

@@ -35,15 +35,17 @@ from scoring.kernels import (
     Sums,
     add_piece,
     clear_attributes,
+    fill_vector,
+    log_more,
+    share_of,
+)
+from scoring.pair_kernels import (
     fill_categories,
     fill_nowhere,
     fill_places,
     fill_products,
     fill_reach,
-    fill_vector,
-    log_more,
     price_fit,
-    share_of,
 )
 
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from scoring.combination import carriers
 from scoring.components import OF_PLACE, PRICE, VENDOR
-from scoring.kernels import FINE
 from scoring.masking import mask_pieces
+from scoring.pair_kernels import FINE
 from scoring.rows import weights_between
 from scoring.scorer import Reading, Scorer
 from scoring.states import BuyerState

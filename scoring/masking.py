@@ -11,7 +11,6 @@ from scoring.kernels import (
     OWN,
     SQUARED,
     WALKED,
-    WIDTH,
     BuyerSide,
     Floats,
     OfferSide,
@@ -19,10 +18,10 @@ from scoring.kernels import (
     Sums,
     Who,
     add_piece,
-    fill_components,
     fill_vector,
     sum_up,
 )
+from scoring.pair_kernels import WIDTH, fill_components
 from scoring.rows import place_of
 
 

@@ -28,9 +28,9 @@ from scoring.kernels import (
     Sums,
     Who,
     add_evidence,
-    components_of_offers,
     fill_vector,
 )
+from scoring.pair_kernels import components_of_offers
 from scoring.rows import OfferRows, columns_of, extended, row_sums
 from scoring.states import WEIGHT_OF_KIND, BuyerState
 from scoring.tower import Tower, tower_of

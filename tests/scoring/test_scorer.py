@@ -11,7 +11,7 @@ from scoring import tower as tower_module
 from scoring.components import LOW_RANK, LOW_RANK_LOG
 from scoring.corpus_building import build_corpus
 from scoring.effects import Mask, effects_of_features, effects_of_pieces
-from scoring.kernels import FINE
+from scoring.pair_kernels import FINE
 from scoring.rows import weights_between
 from scoring.scorer import Scorer, build_scorer
 from scoring.states import WEIGHT_OF_KIND, state_of
