@@ -15,6 +15,12 @@ from scoring.dot import LANES, dot
 Singles = NDArray[np.float32]
 
 
+def far_apart(random: np.random.Generator, shape: tuple[int, ...]) -> Singles:
+    """Numbers of such sizes that double precision does not hold their sums: the order shows."""
+    numbers = random.normal(size=shape) * 2.0 ** random.integers(-20, 20, shape)
+    return numbers.astype(np.float32)
+
+
 def by_hand(row: Singles, z: Singles) -> float:
     """Products in single precision, eight sums in double, halves added to halves, then the rest."""
     whole = len(z) - len(z) % LANES
@@ -33,8 +39,7 @@ def by_hand(row: Singles, z: Singles) -> float:
 def test_to_the_bit(size: int) -> None:
     """Any length, also none, and rows that start anywhere."""
     random = np.random.default_rng(size)
-    rows = random.normal(size=(5, size)).astype(np.float32)
-    z = random.normal(size=size + 3).astype(np.float32)[3:]
+    rows, z = far_apart(random, (5, size)), far_apart(random, (size + 3,))[3:]
     assert [dot(row, z) for row in rows] == [by_hand(row, z) for row in rows]
 
 
@@ -47,8 +52,7 @@ def _all_of(rows: Singles, z: Singles, found: NDArray[np.float64]) -> None:
 def test_the_same_within_a_loop() -> None:
     """Where the compiler could rearrange it."""
     random = np.random.default_rng(0)
-    rows = random.normal(size=(200, 61)).astype(np.float32)
-    z, found = random.normal(size=61).astype(np.float32), np.empty(200)
+    rows, z, found = far_apart(random, (200, 61)), far_apart(random, (61,)), np.empty(200)
     _all_of(rows, z, found)
     assert found.tolist() == [dot(row, z) for row in rows]
 
