@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from gnn.blending import Examples, fit_weights
 from gnn.network import NetworkSettings, fit_network
 from scoring.blend import Blend
 from scoring.combination import logit_rows
-from scoring.components import COMPONENTS, COSINE, WALK
+from scoring.components import COMPONENTS, COSINE, POPULARITY, WALK
 
 OFFERS = 30
 
@@ -71,6 +72,27 @@ def test_it_learns_what_a_weighted_sum_cannot() -> None:
     network = fit_network(known, 0, SILENT, watched=planted(200, 2))
     assert shown(network.blend, others) > 0.95
     assert shown(fit_weights(known), others) < 0.7
+
+
+def test_where_components_begin_and_what_they_are_measured_in_is_nothing_to_it() -> None:
+    """What serves reads components as they are, though it was fitted on standardised ones."""
+    plain = planted(100, 0)
+    phi = plain.phi.copy()
+    phi[:, WALK] = 4.0 * phi[:, WALK] + 16.0
+    phi[:, COSINE] = 0.5 * phi[:, COSINE] - 2.0
+    # The same for all: it tells nothing, wherever it stands.
+    phi[:, POPULARITY] = 3.0
+    moved = replace(plain, phi=phi)
+    few = NetworkSettings(passes=5)
+    logits = [
+        logit_rows(
+            examples.phi.astype(np.float64),
+            fit_network(examples, 0, SILENT, few).blend.combination,
+        )
+        for examples in (plain, moved)
+    ]
+    assert np.ptp(logits[0]) > 3.0
+    np.testing.assert_allclose(logits[1], logits[0], atol=0.02)
 
 
 def test_it_is_taken_after_the_pass_that_others_profit_by_most() -> None:
