@@ -62,6 +62,7 @@ def settings_of(answers: Answers, conduct: Conduct) -> dict[str, Any]:
         "served": answers.served,
         "validation_ndcg@20": answers.validation,
         "baselines": answers.chosen,
+        "lean": answers.manifest["lean"],
         "training": answers.manifest["settings"],
         "versions": answers.manifest["versions"],
         "memory_limit_mb": conduct.memory_bytes / 1e6,

@@ -114,7 +114,7 @@ def gather_examples(
     taken, importance = np.empty(len(phi), dtype=bool), np.empty(len(phi))
     ptr = np.zeros(len(most) + 1, dtype=np.int64)
     with progress.task("Gathering examples", len(most)) as task:
-        for number, (offers, components, took) in enumerate(_candidates(every)):
+        for number, (offers, components, took) in enumerate(candidates(every)):
             wanted = np.isin(offers, took)
             kept, weight = _sampled(components, wanted, random)
             ptr[number + 1] = ptr[number] + len(kept)
@@ -191,19 +191,26 @@ def calibrated(blend: Blend, examples: Examples) -> Blend:
 
 def ndcg_of_blends(asked: Asked, blends: dict[str, Blend], progress: Progress) -> dict[str, Floats]:
     """NDCG@20 (T,) of each blend for the buyers asked, all offers they have not bought ranked."""
-    figures = {name: np.zeros(len(asked.buyers)) for name in blends}
+    figures = np.zeros((len(blends), len(asked.buyers)))
     with progress.task("Comparing models", len(asked.buyers)) as task:
-        for row, (offers, phi, took) in enumerate(_candidates([asked])):
-            relevant = Ragged(np.array([0, len(took)]), took)
-            for name, blend in blends.items():
-                top = rank_top(logit_rows(phi, blend.combination)[None, :], 20)
-                shown = np.where(top >= 0, offers[top], -1).astype(np.int32)
-                figures[name][row] = measure_top(shown, relevant, 20).ndcg[0]
+        for row, (offers, phi, took) in enumerate(candidates([asked])):
+            logits = [logit_rows(phi, blend.combination) for blend in blends.values()]
+            figures[:, row] = ndcg_of_orders(np.stack(logits), offers, took)
             task.advance()
-    return figures
+    return dict(zip(blends, figures, strict=True))
 
 
-def _candidates(
+def ndcg_of_orders(
+    logits: Floats, offers: NDArray[np.int32], took: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """NDCG@20 (M,) of offers (n,) ordered by each row of (M, n), for a buyer who ``took`` some."""
+    top = rank_top(logits, 20)
+    shown = np.where(top >= 0, offers[top], -1).astype(np.int32)
+    ptr = np.arange(len(logits) + 1) * len(took)
+    return measure_top(shown, Ragged(ptr, np.tile(took, len(logits))), 20).ndcg
+
+
+def candidates(
     every: Sequence[Asked],
 ) -> Iterator[tuple[NDArray[np.int32], Floats, NDArray[np.int32]]]:
     """For each buyer: the offers it has not bought (n,), their components (n, K), what it took."""

@@ -25,6 +25,7 @@ from gnn.blending import (
 )
 from gnn.context_fitting import fit_context
 from gnn.holdouts import ENOUGH_TESTERS, Holdout
+from gnn.leaning import furthest_of_the_best, leaned, ndcg_of_leans
 from gnn.low_rank import LowRank, LowRankSettings
 from gnn.network import NetworkSettings, fit_network
 from gnn.recipe import Recipe
@@ -54,7 +55,7 @@ class Chosen:
 
     ``validation`` is the NDCG@20 of each candidate on buyers that nothing was fitted on, without
     circumstances; ``context`` is how much each name of these counts. ``fading`` is how fast
-    purchases lose weight.
+    purchases lose weight; ``lean`` is what was added to the weight of popularity, in both blends.
     """
 
     recipe: Recipe
@@ -68,6 +69,7 @@ class Chosen:
     validation: dict[str, float]
     context: dict[str, float] = field(default_factory=dict)
     fading: Fading = NEVER
+    lean: float = 0.0
 
     def entries(self, *, judged: bool = False) -> dict[str, Any]:
         """The manifest's entries that a scorer is built by."""
@@ -81,6 +83,7 @@ class Chosen:
             "blend": blend.as_mapping(),
             "context": self.context,
             "again": asdict(self.fading),
+            "lean": self.lean,
         }
 
     def as_state(self) -> dict[str, Any]:
@@ -106,6 +109,7 @@ class Chosen:
             kept["validation"],
             kept["context"],
             Fading(**kept["again"]),
+            kept["lean"],
         )
 
     @classmethod
@@ -225,6 +229,13 @@ def decide(
             blend = fit_network(every, seed, progress, long_enough).blend
         else:
             blend = fit_weights(every)
+    lean = 0.0
+    # Times tell what comes next; of few buyers the error is so wide that to lean costs too much.
+    if winner in FORMS and first.split.cut is None and len(testers) >= ENOUGH_TESTERS:
+        by = [fitted[1][winner], fitted[0][winner]]
+        lean = furthest_of_the_best(ndcg_of_leans([half[0] for half in asked], by, progress))
+        blend = calibrated(leaned(blend, lean), every)
+        judged = calibrated(leaned(judged, lean), examples[0])
     means = {name: float(figure.mean()) for name, figure in figures.items()}
     validation = {OFFERPATH: max(means[name] for name in FORMS)} | means
     served = OFFERPATH if winner in FORMS else winner
@@ -235,8 +246,9 @@ def decide(
         scorer.with_blend(blend), snapshot, first.split, testers, random, progress
     )
     chosen = Chosen(
-        recipe, epochs, walk, slim, low_rank, blend, judged, served, validation, context, fading
-    )
+        recipe, epochs, walk, slim, low_rank, blend, judged, served, validation, context, fading,
+        lean,
+    )  # fmt: skip
     return chosen, links[0]
 
 
