@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -155,6 +156,14 @@ def plainest_of_the_best(figures: dict[str, NDArray[np.float64]]) -> str:
     return best
 
 
+def may_lean(winner: str, cut: datetime | None, testers: int) -> bool:
+    """Whether what won may lean to what is popular (gnn.leaning).
+
+    Times tell what comes next; of few buyers the error is so wide that to lean costs too much.
+    """
+    return winner in FORMS and cut is None and testers >= ENOUGH_TESTERS
+
+
 def _fit_halves(
     halves: tuple[Examples, Examples], seed: int, progress: Progress
 ) -> tuple[list[dict[str, Blend]], NetworkSettings]:
@@ -230,8 +239,7 @@ def decide(
         else:
             blend = fit_weights(every)
     lean = 0.0
-    # Times tell what comes next; of few buyers the error is so wide that to lean costs too much.
-    if winner in FORMS and first.split.cut is None and len(testers) >= ENOUGH_TESTERS:
+    if may_lean(winner, first.split.cut, len(testers)):
         by = [fitted[1][winner], fitted[0][winner]]
         lean = furthest_of_the_best(ndcg_of_leans([half[0] for half in asked], by, progress))
         blend = calibrated(leaned(blend, lean), every)

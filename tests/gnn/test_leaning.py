@@ -12,9 +12,10 @@ from core.progress import SILENT
 from core.snapshot import GraphSnapshot
 from gnn import choosing
 from gnn.blending import Asked, ndcg_of_blends
+from gnn.holdouts import ENOUGH_TESTERS
 from gnn.leaning import LEANS, furthest_of_the_best, leaned, ndcg_of_leans
 from gnn.split import split_snapshot
-from gnn.train import TrainedModel, train
+from gnn.train import train
 from scoring.blend import UNTRAINED, WALK_ONLY, Blend
 from scoring.combination import logit_rows
 from scoring.components import AGAIN, POPULARITY
@@ -64,46 +65,41 @@ def test_each_lean_is_judged_as_a_blend_of_its_own(timeless: GraphSnapshot) -> N
     assert (found.mean(axis=1)[1:] != found.mean(axis=1)[0]).any()
 
 
-def trained_at(
-    snapshot: GraphSnapshot, monkeypatch: pytest.MonkeyPatch, enough: int
-) -> TrainedModel:
-    """Trained with a rule that always leans by LEAN, of at least ``enough`` buyers."""
-    with monkeypatch.context() as patch:
-        patch.setattr(choosing, "ENOUGH_TESTERS", enough)
-        patch.setattr(choosing, "furthest_of_the_best", lambda _: LEAN)
-        return train(snapshot, replace(SMALL, epochs=2), now=NOW)
+def test_only_many_buyers_of_a_draw_let_it_lean() -> None:
+    assert choosing.may_lean("network", None, ENOUGH_TESTERS)
+    assert choosing.may_lean("weights", None, ENOUGH_TESTERS)
+    assert not choosing.may_lean("network", None, ENOUGH_TESTERS - 1)
+    assert not choosing.may_lean("network", NOW, ENOUGH_TESTERS)
+    assert not choosing.may_lean("walk", None, ENOUGH_TESTERS)
 
 
-def blends_of(made: TrainedModel) -> list[Blend]:
-    """What serves and what the judges saw."""
-    assert made.choice
-    manifests = made.model.manifest, made.choice.model.manifest
-    return [Blend.from_mapping(manifest["blend"]) for manifest in manifests]
-
-
-def test_what_serves_leans_and_stays_calibrated_but_not_of_few_buyers(
+def test_what_serves_leans_and_stays_calibrated(
     timeless: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few, many = (trained_at(timeless, monkeypatch, enough) for enough in (100_000, 20))
-    assert few.served == many.served == "offerpath"
-    assert (few.model.manifest["lean"], many.model.manifest["lean"]) == (0.0, LEAN)
+    upright: list[Blend] = []
+
+    def leaning(blend: Blend, lean: float) -> Blend:
+        upright.append(blend)
+        return leaned(blend, lean)
+
+    monkeypatch.setattr(choosing, "ENOUGH_TESTERS", 20)
+    monkeypatch.setattr(choosing, "furthest_of_the_best", lambda _: LEAN)
+    monkeypatch.setattr(choosing, "leaned", leaning)
+    made = train(timeless, replace(SMALL, epochs=2), now=NOW)
+    assert made.served == "offerpath"
+    assert made.model.manifest["lean"] == LEAN
+    assert made.choice
     corpus = build_corpus(timeless)
-    scorer = build_scorer(corpus, many.model)
+    scorer = build_scorer(corpus, made.model)
     offers = np.arange(len(corpus.offers), dtype=np.int32)
     phi = scorer.components(scorer.read(state_of(corpus, 7)), offers)
     phi = phi[phi[:, AGAIN] == 0.0]
-    for upright, leaning in zip(blends_of(few), blends_of(many), strict=True):
-        wanted = logit_rows(phi, upright.combination) + LEAN * phi[:, POPULARITY]
-        found = logit_rows(phi, leaning.combination)
+    # What serves, and what the judges saw.
+    for before, model in zip(upright, (made.model, made.choice.model), strict=True):
+        after = Blend.from_mapping(model.manifest["blend"])
+        wanted = logit_rows(phi, before.combination) + LEAN * phi[:, POPULARITY]
+        found = logit_rows(phi, after.combination)
         slope, shift = np.polyfit(wanted, found, 1)
         assert slope > 0
         assert np.allclose(found, slope * wanted + shift, atol=1e-9)
-        assert leaning.calibrated
-
-
-def test_times_tell_what_comes_next(
-    planted: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    by_time = trained_at(planted, monkeypatch, 20)
-    assert by_time.served == "offerpath"
-    assert by_time.model.manifest["lean"] == 0.0
+        assert after.calibrated
