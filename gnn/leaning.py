@@ -20,6 +20,8 @@ from scoring.components import POPULARITY
 
 # What may be added to the weight of popularity, which is 1 for the offer with the most buyers.
 LEANS: Floats = np.arange(0.0, 3.01, 0.25)
+# By how many standard errors the best must be ahead of a lean to be told from it.
+DOUBT = 2.0
 
 
 def leaned(blend: Blend, lean: float) -> Blend:
@@ -48,12 +50,13 @@ def ndcg_of_leans(
 
 
 def furthest_of_the_best(figures: NDArray[np.float64]) -> float:
-    """Of LEANS, the furthest that is not behind the best by a standard error.
+    """Of LEANS, the furthest that is not behind the best by DOUBT standard errors.
 
     ``figures`` (L, T) are of the same buyers for each. Source: the one-standard-error rule
-    (Breiman et al., Classification and Regression Trees, 1984), popularity as what is simple.
+    (Breiman et al., Classification and Regression Trees, 1984) with two of them, popularity as
+    what is simple.
     """
     best = figures[figures.mean(axis=1).argmax()]
     behind = best - figures
     error = behind.std(axis=1, ddof=1) / np.sqrt(figures.shape[1])
-    return float(LEANS[behind.mean(axis=1) <= error].max())
+    return float(LEANS[behind.mean(axis=1) <= DOUBT * error].max())

@@ -37,10 +37,10 @@ def behind(errors: list[float]) -> Figures:
 
 def test_the_furthest_that_is_not_told_from_the_best_serves() -> None:
     assert furthest_of_the_best(behind([0.0])) == 0.0
-    assert furthest_of_the_best(behind([0.0, 0.5, 0.9])) == LEANS[2]
-    assert furthest_of_the_best(behind([0.0, 0.5, 1.1])) == LEANS[1]
+    assert furthest_of_the_best(behind([0.0, 1.0, 1.9])) == LEANS[2]
+    assert furthest_of_the_best(behind([0.0, 1.0, 2.1])) == LEANS[1]
     # One that is told from the best does not hide another behind it.
-    assert furthest_of_the_best(behind([0.0, 1.1, 0.9])) == LEANS[2]
+    assert furthest_of_the_best(behind([0.0, 2.1, 1.9])) == LEANS[2]
 
 
 def test_the_best_is_where_it_is_best() -> None:
