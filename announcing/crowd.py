@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scoring.buyers_kernel import vectors_of_buyers
 from scoring.corpus import BuyerColumns
 from scoring.scorer import Scorer
-from scoring.states import BuyerState, weights_of
+from scoring.states import WEIGHT_OF_KIND, BuyerState
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -41,7 +41,6 @@ class Pieces(NamedTuple):
     ptr: NDArray[np.int64]
     offer: Rows
     evidence_kind: NDArray[np.int8]
-    count: Rows
     preference_ptr: NDArray[np.int64]
     preference_category: Rows
     preference_weight: Floats
@@ -96,7 +95,7 @@ class Crowd:
 def pieces_of(buyers: BuyerColumns) -> Pieces:
     """The snapshot's buyers."""
     return Pieces(
-        buyers.ptr, buyers.offer, buyers.evidence_kind, buyers.count, buyers.preference_ptr,
+        buyers.ptr, buyers.offer, buyers.evidence_kind, buyers.preference_ptr,
         buyers.preference_category, buyers.preference_weight, buyers.kind, buyers.country,
         buyers.latitude, buyers.longitude,
     )  # fmt: skip
@@ -119,7 +118,6 @@ def pieces_of_states(states: Sequence[BuyerState]) -> Pieces:
         ptr=ends("offers"),
         offer=joined("offers", np.int32),
         evidence_kind=joined("evidence_kinds", np.int8),
-        count=joined("counts", np.int32),
         preference_ptr=ends("preference_categories"),
         preference_category=joined("preference_categories", np.int32),
         preference_weight=joined("preference_weights", np.float64),
@@ -134,7 +132,7 @@ def crowd_of(scorer: Scorer, pieces: Pieces) -> Crowd:
     """Sum these buyers' evidence up by everything that an offer may have in common with it."""
     side, corpus = scorer.side, scorer.corpus
     buyers = len(pieces.kind)
-    weight = weights_of(pieces.evidence_kind, pieces.count)
+    weight = WEIGHT_OF_KIND[pieces.evidence_kind]
     owner = np.repeat(np.arange(buyers, dtype=np.int32), np.diff(pieces.ptr))
     total = np.bincount(owner, weights=weight, minlength=buyers)
     share = 1.0 / np.where(total > 0.0, total, np.inf)

@@ -14,22 +14,19 @@ from scoring.baselines import Csr
 
 # Matrices carry no times; one moment for all of them is no time that anything could learn from.
 MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
-# More purchases of one pair than this say little more, and would fill the memory.
-MOST_TIMES = 8
 
 
 def snapshot_of(data: MatrixData) -> GraphSnapshot:
     """All that is known: train, with tune folded in.
 
     Row b of the buyers and row n of the offers are row b and column n of the matrices. A pair is
-    as many purchases as its value, at most MOST_TIMES. Places and categories are the offers' own.
+    one purchase, its value the quantity. Places and categories are the offers' own.
     """
     buyers, offers = data.shape
     known = data.known
     who, what = _ids("b", buyers), _ids("o", offers)
-    times = np.minimum(known.data, MOST_TIMES).astype(np.int64)
-    purchases = pairs_of(known)[np.repeat(np.arange(len(times)), times)].with_columns(
-        quantity=pl.lit(1), at=pl.lit(MOMENT)
+    purchases = pairs_of(known).with_columns(
+        quantity=pl.Series(known.data.astype(np.int64)), at=pl.lit(MOMENT)
     )
     rows = data.categories.with_columns(offer=what.gather(data.categories["item"]))
     listed = rows.group_by("offer", maintain_order=True).agg(category_ids="category")

@@ -12,7 +12,7 @@ from torch import Tensor
 from scoring.corpus import PURCHASED, Corpus
 from scoring.offer_features import FeatureSpec
 from scoring.ragged import row_pointers
-from scoring.states import weights_of
+from scoring.states import WEIGHT_OF_KIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def _pairs(
     width = np.int64(max(len(corpus.offers), 1))
     rows = np.repeat(np.arange(len(b), dtype=np.int64), np.diff(b.ptr))
     keys, inverse = np.unique(rows * width + b.offer, return_inverse=True)
-    weight = np.bincount(inverse, weights_of(b.evidence_kind, b.count), len(keys))
+    weight = np.bincount(inverse, weights=WEIGHT_OF_KIND[b.evidence_kind], minlength=len(keys))
     bought = np.zeros(len(keys), dtype=bool)
     bought[inverse[b.evidence_kind == PURCHASED]] = True
     kept = weight > 0

@@ -18,7 +18,7 @@ from scoring.corpus import Corpus
 from scoring.metrics import measure_top, rank_top
 from scoring.ragged import Ragged, ragged_from_pairs
 from scoring.rows import OfferRows, columns_of
-from scoring.states import weights_of
+from scoring.states import WEIGHT_OF_KIND
 from scoring.walk import WalkSettings, dealings_of, purchased_pairs, walk_rows
 
 # Tried in turn, each with the best of those before it. ItemKNN's cosine (.5, 0, .5) and RP3beta
@@ -192,6 +192,6 @@ def _mean(figures: Iterable[float]) -> float:
 def _evidence(corpus: Corpus, buyers: NDArray[np.int64]) -> sp.csr_array:
     b = corpus.buyers
     rows = np.repeat(np.arange(len(b)), np.diff(b.ptr))
-    weights = weights_of(b.evidence_kind, b.count)
+    weights = WEIGHT_OF_KIND[b.evidence_kind]
     whole = sp.csr_array((weights, (rows, b.offer)), shape=shape_of(corpus))
     return sp.csr_array(whole[buyers])

@@ -32,7 +32,7 @@ from scoring.kernels import (
 )
 from scoring.pair_kernels import components_of_offers
 from scoring.rows import OfferRows, columns_of, extended, row_sums
-from scoring.states import BuyerState, weights_of
+from scoring.states import WEIGHT_OF_KIND, BuyerState
 from scoring.tower import Tower, tower_of
 from scoring.walk import WalkSettings
 
@@ -222,7 +222,8 @@ class Scorer:
 
     @cached_property
     def _weights(self) -> Floats:
-        return weights_of(self.corpus.buyers.evidence_kind, self.corpus.buyers.count)
+        weights: Floats = WEIGHT_OF_KIND[self.corpus.buyers.evidence_kind]
+        return weights
 
     @cached_property
     def _again(self) -> Floats:

@@ -23,14 +23,6 @@ EVIDENCE_WEIGHTS: dict[EvidenceKind, float] = {
     EvidenceKind.DISMISSED: 0.0,
 }
 WEIGHT_OF_KIND: NDArray[np.float64] = np.array([EVIDENCE_WEIGHTS[kind] for kind in KINDS])
-# What doing it e times as often adds, as a share of doing it once (docs/decisions/0022).
-REPEATED = 0.5
-
-
-def weights_of(kinds: NDArray[np.int8], counts: NDArray[np.int32]) -> NDArray[np.float64]:
-    """What pieces of evidence (E,) weigh, by their kind and how often it was done."""
-    weights: NDArray[np.float64] = WEIGHT_OF_KIND[kinds] * (1.0 + REPEATED * np.log(counts))
-    return weights
 
 
 @dataclass(frozen=True)
@@ -51,8 +43,9 @@ class BuyerState:
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """(E,) what each piece weighs."""
-        return weights_of(self.evidence_kinds, self.counts)
+        """(E,) what each piece weighs; a repeated purchase weighs as one."""
+        weights: NDArray[np.float64] = WEIGHT_OF_KIND[self.evidence_kinds]
+        return weights
 
     def without_evidence(self) -> BuyerState:
         """The same buyer with nothing personal left: no pieces, preferences, place or kind."""

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from core.errors import InputError
 from evaluation.matrices import read_matrices
-from evaluation.matrix_snapshot import MOST_TIMES, pairs_of, snapshot_of
+from evaluation.matrix_snapshot import pairs_of, snapshot_of
 from evaluation.rankings import purchase_matrix
 from scoring.corpus_building import build_corpus
 from tests.evaluation.folders import save, write_features, write_gzipped, write_matrices
@@ -82,14 +82,6 @@ def test_the_snapshot_says_what_the_matrices_say(folder: Path) -> None:
     assert len(pairs) == data.test.nnz
     row, column = data.test.nonzero()
     assert pairs.row(0) == (f"b{row[0]:02d}", f"o{column[0]:02d}")
-
-
-def test_a_pair_is_as_many_purchases_as_its_value_but_not_any_number(tmp_path: Path) -> None:
-    save(tmp_path / "train.npz", [[3, 0, 1], [0, 2**40, 1]], np.int64)
-    save(tmp_path / "test.npz", [[0, 1, 0], [1, 0, 0]], np.int64)
-    buyers = build_corpus(snapshot_of(read_matrices(tmp_path))).buyers
-    assert buyers.offer.tolist() == [0, 2, 1, 2]
-    assert buyers.count.tolist() == [3, 1, MOST_TIMES, 1]
 
 
 def no_folder(folder: Path) -> None:

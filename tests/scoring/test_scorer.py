@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from scoring import tower as tower_module
-from scoring.components import LOW_RANK, LOW_RANK_LOG, WALK
-from scoring.corpus import PURCHASED
+from scoring.components import LOW_RANK, LOW_RANK_LOG
 from scoring.corpus_building import build_corpus
 from scoring.effects import Mask, effects_of_features, effects_of_pieces
 from scoring.pair_kernels import FINE
@@ -60,21 +58,6 @@ def test_the_low_rank_links_every_offer_with_every_other(monkeypatch: pytest.Mon
         assert np.allclose(phi[:, LOW_RANK], expected, atol=1e-4)
         assert np.allclose(phi[:, LOW_RANK_LOG], np.log1p(FINE * expected.clip(0.0)), atol=1e-3)
         assert np.ptp(expected) > 0.1
-
-
-def test_what_was_done_more_often_weighs_more(scorer: Scorer) -> None:
-    state = state_of(scorer.corpus, 4)
-    piece = int(np.flatnonzero(state.evidence_kinds == PURCHASED)[0])
-    once = replace(state, counts=np.ones_like(state.counts))
-    assert once.weights.tolist() == WEIGHT_OF_KIND[state.evidence_kinds].tolist()
-    often = replace(state, counts=np.where(np.arange(len(state.counts)) == piece, 8, 1))
-    expected = once.weights
-    expected[piece] *= 1 + np.log(8) / 2
-    assert often.weights == pytest.approx(expected)
-    walk, bought = scorer.side.walk, state.offers[piece]
-    near = walk.offer[walk.ptr[bought] : walk.ptr[bought + 1]]
-    before, after = (scorer.components(scorer.read(s), near)[:, WALK] for s in (once, often))
-    assert (after > before).all()
 
 
 def test_a_changed_buyer_is_scored_as_it_is_now(scorer: Scorer) -> None:
