@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.progress import SILENT
+from core.progress import SILENT, Progress
 from core.snapshot import GraphSnapshot
 from gnn import choosing
 from gnn.blending import Asked, ndcg_of_blends
@@ -77,12 +77,18 @@ def test_what_serves_leans_and_stays_calibrated(
     timeless: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upright: list[Blend] = []
+    judging: list[tuple[Asked, Blend]] = []
 
     def leaning(blend: Blend, lean: float) -> Blend:
         upright.append(blend)
         return leaned(blend, lean)
 
+    def heard(asked: list[Asked], blends: list[Blend], progress: Progress) -> Figures:
+        judging.extend(zip(asked, blends, strict=True))
+        return ndcg_of_leans(asked, blends, progress)
+
     monkeypatch.setattr(choosing, "ENOUGH_TESTERS", 20)
+    monkeypatch.setattr(choosing, "ndcg_of_leans", heard)
     monkeypatch.setattr(choosing, "furthest_of_the_best", lambda _: LEAN)
     monkeypatch.setattr(choosing, "leaned", leaning)
     made = train(timeless, replace(SMALL, epochs=2), now=NOW)
@@ -94,6 +100,11 @@ def test_what_serves_leans_and_stays_calibrated(
     offers = np.arange(len(corpus.offers), dtype=np.int32)
     phi = scorer.components(scorer.read(state_of(corpus, 7)), offers)
     phi = phi[phi[:, AGAIN] == 0.0]
+    # The judges are asked with what they were not fitted on, the others with another blend.
+    (_, others), (judges, judged) = judging
+    assert np.sort(judges.buyers).tolist() == made.choice.judges.tolist()
+    assert judged is upright[1]
+    assert others is not judged
     # What serves, and what the judges saw.
     for before, model in zip(upright, (made.model, made.choice.model), strict=True):
         after = Blend.from_mapping(model.manifest["blend"])
