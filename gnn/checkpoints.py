@@ -27,7 +27,8 @@ import torch
 
 from core.snapshot import SCHEMAS, GraphSnapshot
 
-FORMAT = 1
+# Raised when what is kept changes: a training begun before begins anew.
+FORMAT = 2
 SECONDS_BETWEEN = 10.0
 ABOUT = "about.json"
 State = dict[str, Any]
