@@ -18,8 +18,7 @@ from scoring.blend import Blend
 from scoring.combination import logit_rows
 from scoring.components import POPULARITY
 
-# What may be added to the weight of popularity, which is 1 for the offer with the most buyers. No
-# more: where offers hardly differ in it, any lean looks harmless and costs a little.
+# What may be added to the weight of popularity, which is 1 for the offer with the most buyers.
 LEANS: Floats = np.arange(0.0, 1.51, 0.25)
 # By how many standard errors the best must be ahead of a lean to be told from it.
 DOUBT = 2.0

@@ -75,6 +75,7 @@ def test_the_report_has_the_form_that_others_read(quality: Quality, data: Matrix
     assert set(report["settings"]["baselines"]) == BASELINES
     assert report["settings"]["validation_ndcg@20"].keys() >= MODELS
     assert report["settings"]["seed"] == 2
+    assert report["settings"]["lean"] == 0.0
 
 
 def test_it_learns_what_was_planted(quality: Quality) -> None:

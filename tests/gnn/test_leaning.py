@@ -46,6 +46,8 @@ def test_the_furthest_that_is_not_told_from_the_best_serves() -> None:
 def test_the_best_is_where_it_is_best() -> None:
     figures = behind([0.0])
     figures[3] = 0.2
+    # As good as the first, and far behind the best.
+    figures[4] = figures[0]
     assert furthest_of_the_best(figures) == LEANS[3]
 
 
