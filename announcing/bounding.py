@@ -109,6 +109,8 @@ def upper_odds(
     present = list(columns)
     start = by.bias + sum(by.weights[k] * value for k, value in _constant(side, offer).items())
     hidden = by.inner_bias + sum(by.inner[k] * value for k, value in _constant(side, offer).items())
+    steep = _steepness(by)
+    margin = _margin(by, steep, columns, float(start), hidden, side.z.shape[1])
     odds: Singles = _combined(
         np.stack(list(columns.values())),
         by.weights[present].astype(np.float32),
@@ -116,10 +118,9 @@ def upper_odds(
         by.outer.astype(np.float32),
         hidden.astype(np.float32),
         float(start),
+        margin + _low_rank_margin(steep, crowd, side, offer),
+        (float(by.knee), float(by.above)),
     )
-    steep = _steepness(by)
-    margin = _margin(by, steep, columns, float(start), hidden, side.z.shape[1])
-    odds += np.float32(margin + _low_rank_margin(steep, crowd, side, offer))
     if offer < len(crowd.piece.ptr) - 1:
         own = slice(crowd.piece.ptr[offer], crowd.piece.ptr[offer + 1])
         dealt = np.isin(crowd.piece_kind[own], (PURCHASED, DISMISSED))
@@ -322,9 +323,21 @@ def _nearness(places: Floats, here: Floats) -> Singles:
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _combined(
-    columns: Singles, weights: Singles, inner: Singles, outer: Singles, bias: Singles, start: float
+    columns: Singles,
+    weights: Singles,
+    inner: Singles,
+    outer: Singles,
+    bias: Singles,
+    start: float,
+    margin: float,
+    bend: tuple[float, float],
 ) -> Singles:
-    """Components (K, B) -> log odds (B,); a block of buyers side by side."""
+    """Components (K, B) -> log odds (B,), rounded upwards; a block of buyers side by side.
+
+    ``margin`` is added to what is added up, before it is bent at ``bend``: a Combination's knee
+    and above.
+    """
+    knee, above = bend
     size = columns.shape[1]
     odds = np.empty(size, dtype=np.float32)
     total = np.empty(BLOCK, dtype=np.float32)
@@ -345,5 +358,9 @@ def _combined(
                     unit[b] += weight * column[b]
             for b in range(count):
                 total[b] += outer[h] * max(unit[b], np.float32(0.0))
-        odds[first : first + count] = total[:count]
+        for b in range(count):
+            log_odds = total[b] + margin
+            if log_odds > knee:
+                log_odds = knee + above * (log_odds - knee)
+            odds[first + b] = np.float32(log_odds + 2.0 * UNIT * abs(log_odds))
     return odds

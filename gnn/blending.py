@@ -7,7 +7,7 @@ which of them (or of the simple models) serves is chosen on buyers that neither 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -159,34 +159,46 @@ def fit_weights(examples: Examples) -> Blend:
 
 
 def calibrated(blend: Blend, examples: Examples) -> Blend:
-    """The same order, scaled and shifted so that the score is the probability of taking (Platt)."""
-    logits = np.concatenate(
+    """Each buyer's order as it was, with a score that is the probability of taking (Platt).
+
+    Beside a scale and a shift PER_BUYER is weighed: what is fitted to the order within each buyer
+    knows nothing of who takes more than others (docs/decisions/0023).
+    """
+    importance = examples.importance / examples.importance.sum()
+    rate = float(importance @ examples.taken)
+    if not 0 < rate < 1:
+        return blend
+    told = np.column_stack([logits_of(blend, examples), examples.phi[:, PER_BUYER]])
+    centre, spread = told.mean(axis=0), told.std(axis=0)
+    scale = np.where(spread > 1e-9, 1.0 / np.maximum(spread, 1e-9), 1.0)
+    told -= centre
+    told *= scale
+
+    def objective(at: Floats) -> tuple[float, Floats]:
+        z = at[0] + told @ at[1:]
+        pull = importance * (1.0 / (1.0 + np.exp(-z)) - examples.taken)
+        value = float(importance @ (np.logaddexp(0.0, z) - examples.taken * z))
+        return value, np.array([pull.sum(), *(pull @ told)])
+
+    start = np.array([np.log(rate / (1 - rate)), 1.0] + [0.0] * len(PER_BUYER))
+    # A slope of 0 would give every pair the same score and lose the order.
+    bounds = [(None, None), (1e-2, None)] + [(None, None)] * len(PER_BUYER)
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    slope, *levels = found.x[1:] * scale
+    line = blend.rescaled(float(slope), float(found.x[0] - found.x[1:] @ (centre * scale)))
+    weights = line.combination.weights.copy()
+    weights[list(PER_BUYER)] += levels
+    return replace(line, combination=line.combination._replace(weights=weights))
+
+
+def logits_of(blend: Blend, examples: Examples) -> Floats:
+    """The log odds (P,) of the examples, without a copy of all in full precision."""
+    return np.concatenate(
         [
             logit_rows(examples.phi[start : start + ROWS].astype(np.float64), blend.combination)
             for start in range(0, len(examples.phi), ROWS)
         ]
     )
-    centre, spread = float(logits.mean()), float(max(logits.std(), 1e-9))
-    scaled = (logits - centre) / spread
-    importance = examples.importance / examples.importance.sum()
-    rate = float(importance @ examples.taken)
-    if not 0 < rate < 1:
-        return blend
-
-    def objective(at: Floats) -> tuple[float, Floats]:
-        z = at[0] * scaled + at[1]
-        miss = 1.0 / (1.0 + np.exp(-z)) - examples.taken
-        value = float(importance @ (np.logaddexp(0.0, z) - examples.taken * z))
-        pull = importance * miss
-        return value, np.array([pull @ scaled, pull.sum()])
-
-    # A slope of 0 would give every pair the same score and lose the order.
-    found = minimize(
-        objective, np.array([1.0, np.log(rate / (1 - rate))]), jac=True, method="L-BFGS-B",
-        bounds=[(1e-2, None), (None, None)],
-    )  # fmt: skip
-    slope = float(found.x[0]) / spread
-    return blend.rescaled(slope, float(found.x[1]) - slope * centre)
 
 
 def ndcg_of_blends(asked: Asked, blends: dict[str, Blend], progress: Progress) -> dict[str, Floats]:

@@ -15,6 +15,7 @@ from core.progress import Progress
 from core.snapshot import GraphSnapshot
 from gnn.again_tuning import tune_fading
 from gnn.again_weighing import weigh_again
+from gnn.bending import bent
 from gnn.blending import (
     SINGLES,
     Asked,
@@ -183,6 +184,24 @@ def _fit_halves(
     return fitted, NetworkSettings(passes=passes)
 
 
+def _made_of(
+    winner: str,
+    fitted: Sequence[dict[str, Blend]],
+    examples: tuple[Examples, Examples, Examples],
+    long_enough: NetworkSettings,
+    seed: int,
+    progress: Progress,
+) -> list[Blend]:
+    """What won, as fitted on each of ``examples``: all, the first half, the second."""
+    if winner in SINGLES:
+        return [calibrated(SINGLES[winner], known) for known in examples]
+    if winner == "network":
+        whole = fit_network(examples[0], seed, progress, long_enough).blend
+    else:
+        whole = fit_weights(examples[0])
+    return [whole, *(blends[winner] for blends in fitted)]
+
+
 def decide(
     holdouts: Sequence[Holdout],
     models: Sequence[Model],
@@ -230,20 +249,19 @@ def decide(
     fitted, long_enough = _fit_halves(examples, seed, progress)
     figures = figures_across(asked, [blends | SINGLES for blends in fitted], progress)
     winner = plainest_of_the_best(figures)
-    if winner in SINGLES:
-        blend, judged = (calibrated(SINGLES[winner], known) for known in (every, examples[0]))
-    else:
-        judged = fitted[0][winner]
-        if winner == "network":
-            blend = fit_network(every, seed, progress, long_enough).blend
-        else:
-            blend = fit_weights(every)
+    blends = _made_of(winner, fitted, (every, *examples), long_enough, seed, progress)
     lean = 0.0
     if may_lean(winner, first.split.cut, len(testers)):
-        by = [fitted[1][winner], fitted[0][winner]]
+        by = [blends[2], blends[1]]
         lean = furthest_of_the_best(ndcg_of_leans([half[0] for half in asked], by, progress))
-        blend = calibrated(leaned(blend, lean), every)
-        judged = calibrated(leaned(judged, lean), examples[0])
+        blends = [
+            calibrated(leaned(upright, lean), known)
+            for upright, known in zip(blends, (every, *examples), strict=True)
+        ]
+    whole, one, other = blends
+    blend = bent(whole, [(other, examples[0]), (one, examples[1])])
+    # The judges have no part in what they judge.
+    judged = bent(one, [(other, examples[0])])
     means = {name: float(figure.mean()) for name, figure in figures.items()}
     validation = {OFFERPATH: max(means[name] for name in FORMS)} | means
     served = OFFERPATH if winner in FORMS else winner

@@ -33,8 +33,8 @@ from scoring.offer_features import fit_features
 
 # Buyers that each look of early stopping asks.
 MOST_WATCHED = 1000
-# How long each recipe is tried before one is learned by.
-TRIAL_EPOCHS = 4
+# How many epochs' steps a recipe is tried for before one is learned by.
+TRIAL_EPOCHS = 6
 Curve = tuple[tuple[int, float, float], ...]
 
 
@@ -180,7 +180,7 @@ def _choose(
     testers = np.random.default_rng(settings.seed).permutation(testers)
     first = holdouts[0]
     watch = Validation(first, np.sort(testers[:MOST_WATCHED]))
-    recipe = _suiting_recipe(first.corpus, session, watch)
+    recipe = _suiting_recipe(first, session, np.sort(testers))
     fitted, model = _fit_model(first.corpus, session, recipe, "choosing", label, watch=watch)
     others = [
         _fit_model(
@@ -206,20 +206,24 @@ def _choose(
     return chosen, Choice(first.split, model, np.sort(testers[len(testers) // 2 :])), fitted.curve
 
 
-def _suiting_recipe(corpus: Corpus, session: _Session, watch: Validation) -> Recipe:
-    """Of the recipes, the one that is best on the validation slice after a few epochs.
+def _suiting_recipe(first: Holdout, session: _Session, testers: NDArray[np.int64]) -> Recipe:
+    """Of the recipes, the one whose short training is best for all who can be asked.
 
-    Not the one that was best on the way: the first steps from the SVD may be better than the next
-    ten epochs, and worse than the twentieth.
+    Each trial's rates fade to nothing, as the whole training's will: before they fade, a recipe
+    with small steps is ahead of one that gets further (docs/decisions/0022).
     """
-    recipes = session.settings.recipes
+    settings = session.settings
+    recipes = settings.recipes
     if len(recipes) == 1:
         return recipes[0]
+    asked = Validation(first, testers)
+    whole = settings.schedule
+    steps = min(TRIAL_EPOCHS, whole.epochs) * whole.steps
     figures: list[float] = []
     for number, recipe in enumerate(recipes):
         fitted, _ = _fit_model(
-            corpus, session, recipe, f"trying-{number}", f"Trying recipe {number + 1}",
-            watch=watch, stop_at=min(TRIAL_EPOCHS, session.settings.epochs),
+            first.corpus, session, recipe, f"trying-{number}", f"Trying recipe {number + 1}",
+            watch=asked, schedule=Schedule(epochs=1, steps=steps),
         )  # fmt: skip
         figures.append(fitted.curve[-1][2])
     return recipes[int(np.argmax(figures))]
@@ -260,6 +264,7 @@ def _fit_model(
     *,
     watch: Validation | None = None,
     stop_at: int | None = None,
+    schedule: Schedule | None = None,
 ) -> tuple[Fitted, Model]:
     settings = session.settings
     spec = fit_features(corpus, corpus.taken_at, settings.seed)
@@ -268,7 +273,7 @@ def _fit_model(
     # Nothing below asks for it, and the next stage is the one that takes most.
     del corpus
     fitted = fit(
-        graph, recipe, settings.schedule, seed=settings.seed, threads=settings.threads,
+        graph, recipe, schedule or settings.schedule, seed=settings.seed, threads=settings.threads,
         progress=session.progress, label=label, validate=watch, stop_at=stop_at,
         device=session.device, stage=session.stage(stage),
     )  # fmt: skip

@@ -56,6 +56,8 @@ class Blend:
                 own=np.array([float(kept["own"].get(name, 0.0)) for name in COMPONENTS]),
                 own_share=float(kept["own_share"]),
                 own_bias=float(kept["own_bias"]),
+                knee=np.inf if kept["knee"] is None else float(kept["knee"]),
+                above=float(kept["above"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedError(
@@ -64,7 +66,10 @@ class Blend:
         return cls(network, plain.calibrated)
 
     def as_mapping(self) -> dict[str, Any]:
-        """Plain values: ``weights``, ``inner`` and ``own`` by component name, the rest as lists."""
+        """Plain values: ``weights``, ``inner`` and ``own`` by component name, the rest as lists.
+
+        ``knee`` is None where nothing is bent.
+        """
         by = self.combination
         return {
             "weights": {n: float(w) for n, w in zip(COMPONENTS, by.weights, strict=True)},
@@ -75,6 +80,8 @@ class Blend:
             "own": {n: float(w) for n, w in zip(COMPONENTS, by.own, strict=True)},
             "own_share": by.own_share,
             "own_bias": by.own_bias,
+            "knee": by.knee if np.isfinite(by.knee) else None,
+            "above": by.above,
             "calibrated": self.calibrated,
         }
 
@@ -88,6 +95,7 @@ class Blend:
                 outer=by.outer * slope,
                 own=by.own * slope,
                 own_bias=by.own_bias * slope + shift * (1.0 - by.own_share),
+                knee=by.knee * slope + shift,
             ),
             calibrated=True,
         )

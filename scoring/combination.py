@@ -18,6 +18,8 @@ NOTHING_OWN = np.zeros(len(COMPONENTS))
 class Combination(NamedTuple):
     """``logit = bias + context + weights . phi + outer . max(0, inner_bias + phi @ inner)``.
 
+    What lies above ``knee``, without the context, counts ``above`` of what it is (> 0, so that the
+    order stays): a sum fitted to orders is too sure of what it is surest of.
     A pair whose buyer bought the offer before (``again`` > 0) has ``own_bias + own_share * logit +
     own . phi`` instead: what is bought again follows other weights than what is bought first.
     The component ``context``, the last, is in log odds as it stands (scoring.context); ``weights``
@@ -34,6 +36,8 @@ class Combination(NamedTuple):
     own: Floats = NOTHING_OWN
     own_share: float = 1.0
     own_bias: float = 0.0
+    knee: float = np.inf
+    above: float = 1.0
 
 
 # These two are inlined: a call would hand over every array of ``by``, for each pair anew.
@@ -56,6 +60,8 @@ def logit_of(phi: Floats, by: Combination, hidden: Floats) -> float:
         for h in range(size):
             if hidden[h] > 0.0:
                 logit += by.outer[h] * hidden[h]
+    if logit > by.knee:
+        logit = by.knee + by.above * (logit - by.knee)
     if phi[AGAIN] > 0.0:
         logit = by.own_bias + by.own_share * logit
         for k in range(CONTEXT):

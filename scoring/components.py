@@ -84,7 +84,8 @@ GROUP = np.arange(len(COMPONENTS))
 GROUP[[LINKS, SLIM, SLIM_ROOT, SLIM_LOG, SLIM_SQUARES, LOW_RANK, LOW_RANK_LOG]] = WALK
 GROUP[NEAR_QUARTER : DENSITY_125 + 1] = PLACE
 GROUP[TREND] = POPULARITY
-# These are the same for every offer of a buyer: they bend the others and say nothing themselves.
+# These are the same for every offer of a buyer: they bend the others, and say how much it takes at
+# all.
 PER_BUYER = (EVIDENCE, REACH)
 
 # What hangs on where an offer lies.

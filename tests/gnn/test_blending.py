@@ -8,9 +8,19 @@ import pytest
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
 from gnn import blending
-from gnn.blending import Asked, Examples, gather_examples
+from gnn.blending import Asked, Examples, calibrated, gather_examples, logits_of
 from gnn.split import split_snapshot
-from scoring.components import COSINE, NEAR_5, POPULARITY, SLIM_LOG, TREND, WALK
+from scoring.blend import Blend
+from scoring.components import (
+    COMPONENTS,
+    COSINE,
+    EVIDENCE,
+    NEAR_5,
+    POPULARITY,
+    SLIM_LOG,
+    TREND,
+    WALK,
+)
 from scoring.corpus_building import build_corpus
 from scoring.scorer import build_scorer
 from scoring.states import state_of
@@ -57,3 +67,25 @@ def test_of_few_offers_all_are_examples(asked: Asked) -> None:
         bought = len(np.unique(state_of(corpus, buyer).offers))
         assert len(examples.of(number, number + 1).phi) >= len(corpus.offers) - bought
     assert (examples.importance == 1.0).all()
+
+
+def test_the_score_says_how_much_each_buyer_takes() -> None:
+    random = np.random.default_rng(0)
+    buyers, each = 400, 500
+    evidence = np.repeat(random.uniform(0.0, 4.0, buyers), each)
+    walk = random.uniform(0.0, 2.0, buyers * each)
+    rate = 1.0 / (1.0 + np.exp(6.0 - 0.8 * evidence - walk))
+    phi = np.zeros((buyers * each, len(COMPONENTS)), dtype=np.float32)
+    phi[:, EVIDENCE], phi[:, WALK] = evidence, walk
+    # What is given was fitted to orders, in which a level of a buyer's own is nothing but noise.
+    off = Blend.of({"walk": 3.0, "evidence": -0.5}, 1.0)
+    taken = random.random(len(rate)) < rate
+    examples = Examples(phi, taken, np.ones(len(rate)), np.arange(buyers + 1) * each)
+    found = calibrated(off, examples)
+    said = 1.0 / (1.0 + np.exp(-logits_of(found, examples)))
+    for third in np.array_split(np.argsort(evidence, kind="stable"), 3):
+        assert said[third].mean() == pytest.approx(examples.taken[third].mean(), rel=0.1)
+    assert found.combination.weights[[WALK, EVIDENCE]] == pytest.approx([1.0, 0.8], abs=0.1)
+    assert found.calibrated
+    first = slice(0, each)
+    assert np.array_equal(np.argsort(said[first]), np.argsort(walk[first]))

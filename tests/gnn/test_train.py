@@ -21,7 +21,7 @@ from gnn.graph import build_graph
 from gnn.low_rank import LowRankSettings
 from gnn.model import Layers
 from gnn.recipe import RECIPES, Recipe
-from gnn.train import TrainedModel, publish, train
+from gnn.train import TrainedModel, held_out, publish, train
 from gnn.walk_tuning import slim_problem, spectrum_of
 from scoring.artifact import load_model
 from scoring.corpus_building import build_corpus, with_offer_rows
@@ -68,6 +68,29 @@ def test_a_recipe_is_judged_by_where_its_trial_ends(
     monkeypatch.setattr(train_module, "fit", fit_and_say)
     learned = train(planted, replace(SMALL, epochs=2), now=NOW).model.manifest["recipe"]
     assert learned == asdict(replace(RECIPES[1], dimension=SMALL.dimension))
+
+
+def test_a_trial_asks_everyone_and_fades_to_its_end(
+    planted: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = []
+
+    def fit_and_tell(
+        graph: Any, recipe: Any, schedule: Schedule, *, label: str, **more: Any
+    ) -> Fitted:
+        if label.startswith("Trying"):
+            asked = more["validate"].testers.tolist()
+            trials.append((schedule.epochs * schedule.steps, more["stop_at"], asked))
+        return fit(graph, recipe, schedule, label=label, **more)
+
+    monkeypatch.setattr(train_module, "fit", fit_and_tell)
+    monkeypatch.setattr(train_module, "MOST_WATCHED", 30)
+    settings = replace(SMALL, epochs=2)
+    train(planted, settings, now=NOW)
+    _, testers = held_out(planted, settings)
+    # Rates fade over the whole of a schedule, which nothing ends before.
+    assert trials == [(2 * Schedule().steps, None, testers.tolist())] * 2
+    assert len(testers) > 30
 
 
 def test_the_manifest_tells_where_the_model_comes_from(

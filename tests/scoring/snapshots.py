@@ -151,6 +151,8 @@ def random_model(snapshot: GraphSnapshot, seed: int = 5, dimension: int = 12) ->
         own=rng.uniform(0, 0.2, len(COMPONENTS)),
         own_share=0.8,
         own_bias=0.3,
+        knee=-0.5,
+        above=0.6,
     )
     manifest = {
         "kinds": ["chemist", "grocer"],

@@ -1,0 +1,66 @@
+"""Where the score is too sure of itself: its log odds are bent once, so that it tells the truth.
+
+A blend is fitted to the order of each buyer's offers. What it puts first by far is not taken as
+much more often, and one line from its order to probabilities (Platt) cannot say so: it is right for
+the many and wrong for the likeliest, which stand in one list with what a buyer buys again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from gnn.blending import Examples, Floats, logits_of
+from scoring.blend import Blend
+
+# Where the line may bend: so much of what is taken lies below. What stands first lies above.
+BELOW = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+# The line above is at least so steep beside the one below, so that the order stays; at most 1 / it.
+FLATTEST = 0.05
+
+
+def bent(blend: Blend, others: Sequence[tuple[Blend, Examples]]) -> Blend:
+    """The same order, its log odds on two lines that meet where that is likelier.
+
+    Where they meet and how steep they are is what is likeliest for ``others``: blends made as this
+    one was, each with examples of buyers that it was not fitted on. On its own it would be found
+    less sure of itself than it is. As it was where nothing, or everything, was taken.
+    """
+    taken = np.concatenate([examples.taken for _, examples in others])
+    if taken.all() or not taken.any():
+        return blend
+    logits = np.concatenate([logits_of(other, examples) for other, examples in others])
+    importance = np.concatenate([examples.importance for _, examples in others])
+    best, lowest = blend, np.inf
+    for knee in np.unique(np.quantile(logits[taken], BELOW)).tolist():
+        (shift, slope, above), loss = _likeliest(logits, taken, importance / importance.sum(), knee)
+        if loss < lowest:
+            line, lowest = blend.rescaled(slope, shift), loss
+            bend = line.combination._replace(knee=slope * knee + shift, above=above)
+            best = replace(line, combination=bend)
+    return best
+
+
+def _likeliest(
+    logits: Floats, taken: NDArray[np.bool_], share: Floats, knee: float
+) -> tuple[list[float], float]:
+    """Shift, slope and ``above``: times as steep above the knee; and the loss, -log likelihood."""
+    below, over = np.minimum(logits, knee), np.maximum(0.0, logits - knee)
+
+    def objective(at: Floats) -> tuple[float, Floats]:
+        shift, slope, above = at
+        line = below + above * over
+        z = shift + slope * line
+        pull = share * (1.0 / (1.0 + np.exp(-z)) - taken)
+        value = float(share @ (np.logaddexp(0.0, z) - taken * z))
+        return value, np.array([pull.sum(), pull @ line, slope * (pull @ over)])
+
+    found = minimize(
+        objective, np.array([0.0, 1.0, 1.0]), jac=True, method="L-BFGS-B",
+        bounds=[(None, None), (1e-2, None), (FLATTEST, 1.0 / FLATTEST)],
+    )  # fmt: skip
+    return found.x.tolist(), float(found.fun)
