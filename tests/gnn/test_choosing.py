@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,16 @@ import pytest
 from numpy.typing import NDArray
 
 from core.progress import SILENT
+from core.snapshot import GraphSnapshot
 from gnn import choosing
-from gnn.blending import Asked
+from gnn.bending import bent
+from gnn.blending import Asked, Examples
 from gnn.choosing import figures_across, plainest_of_the_best
 from gnn.holdouts import ENOUGH_TESTERS
+from gnn.network import FittedNetwork, fit_network
+from gnn.train import train
+from scoring.blend import Blend
+from tests.gnn.conftest import NOW, SMALL
 
 BUYERS, ERROR = 400, 0.01
 LEVEL = np.full(BUYERS, 0.1)
@@ -73,3 +80,43 @@ def test_each_half_is_judged_by_what_the_other_was_fitted_on(
     blends: Any = [{"network": 100.0}, {"network": 200.0}]
     found = figures_across(asked, blends, SILENT)
     assert found["network"].tolist() == [200.0, 200.5, 101.0, 101.5, 102.0]
+
+
+def test_a_blend_is_bent_by_what_others_say_of_buyers_not_their_own(
+    planted: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted_on: list[tuple[Blend, Examples]] = []
+    bends: list[tuple[Blend, list[tuple[Blend, Examples]]]] = []
+
+    def network(examples: Examples, *args: Any, **more: Any) -> FittedNetwork:
+        found = fit_network(examples, *args, **more)
+        fitted_on.append((found.blend, examples))
+        return found
+
+    def bend(blend: Blend, others: list[tuple[Blend, Examples]]) -> Blend:
+        bends.append((blend, others))
+        return bent(blend, others)
+
+    monkeypatch.setattr(choosing, "fit_network", network)
+    monkeypatch.setattr(choosing, "bent", bend)
+    monkeypatch.setattr(choosing, "plainest_of_the_best", lambda _: "network")
+    made = train(planted, replace(SMALL, epochs=2), now=NOW)
+    assert made.choice
+
+    def own(blend: Blend) -> Examples:
+        return next(examples for fitted, examples in fitted_on if fitted is blend)
+
+    (whole, of_whole), (judged, of_judged) = bends
+    assert len(of_whole) == 2
+    for other, examples in of_whole:
+        assert not np.shares_memory(own(other).phi, examples.phi)
+    assert sum(len(examples.phi) for _, examples in of_whole) == len(own(whole).phi)
+    # No more is known of the judges than before: it is bent for the half that it was fitted on.
+    ((other, examples),) = of_judged
+    assert np.shares_memory(own(judged).phi, examples.phi)
+    assert not np.shares_memory(own(other).phi, examples.phi)
+    for blend, others, model in (
+        (whole, of_whole, made.model), (judged, of_judged, made.choice.model),
+    ):  # fmt: skip
+        kept = Blend.from_mapping(model.manifest["blend"]).combination
+        assert kept.knee == bent(blend, others).combination.knee < np.inf
