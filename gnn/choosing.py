@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -157,12 +156,13 @@ def plainest_of_the_best(figures: dict[str, NDArray[np.float64]]) -> str:
     return best
 
 
-def may_lean(winner: str, cut: datetime | None, testers: int) -> bool:
+def may_lean(winner: str, is_draw: bool, testers: int) -> bool:
     """Whether what won may lean to what is popular (gnn.leaning).
 
-    Times tell what comes next; of few buyers the error is so wide that to lean costs too much.
+    Times, or whoever gave the pairs to choose by, tell what comes next; of few buyers the error is
+    so wide that to lean costs too much.
     """
-    return winner in FORMS and cut is None and testers >= ENOUGH_TESTERS
+    return winner in FORMS and is_draw and testers >= ENOUGH_TESTERS
 
 
 def _fit_halves(
@@ -251,7 +251,7 @@ def decide(
     winner = plainest_of_the_best(figures)
     blends = _made_of(winner, fitted, (every, *examples), long_enough, seed, progress)
     lean = 0.0
-    if may_lean(winner, first.split.cut, len(testers)):
+    if may_lean(winner, first.split.is_draw, len(testers)):
         by = [blends[2], blends[1]]
         lean = furthest_of_the_best(ndcg_of_leans([half[0] for half in asked], by, progress))
         blends = [

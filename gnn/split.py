@@ -24,13 +24,15 @@ class Split:
 
     ``known`` has all nodes of the whole snapshot, so that row numbers agree. ``fresh`` row b lists
     the offers that buyer b took for the first time after the cut, ``repeated`` those taken again.
-    ``cut`` is None where there are no times.
+    ``cut`` is None where there are no times. ``is_draw``: what came after is a share drawn of what
+    is known, so that it holds what is popular just as that does.
     """
 
     known: GraphSnapshot
     fresh: Ragged
     repeated: Ragged
     cut: datetime | None
+    is_draw: bool = False
 
     @property
     def testers(self) -> NDArray[np.int64]:
@@ -111,7 +113,8 @@ def _drawn_split(snapshot: GraphSnapshot, taken: pl.DataFrame, share: float, see
         purchases=snapshot.purchases.join(hidden, on=PAIR, how="anti", maintain_order="left"),
         interactions=snapshot.interactions.join(hidden, on=PAIR, how="anti", maintain_order="left"),
     )
-    return Split(known, _rows(snapshot, hidden), _rows(snapshot, hidden.head(0)), None)
+    nothing = _rows(snapshot, hidden.head(0))
+    return Split(known, _rows(snapshot, hidden), nothing, cut=None, is_draw=True)
 
 
 def _rows(snapshot: GraphSnapshot, pairs: pl.DataFrame) -> Ragged:

@@ -38,6 +38,7 @@ def test_the_given_pairs_are_held_out_and_nothing_else(
     market: GraphSnapshot, given: pl.DataFrame
 ) -> None:
     split = given_split(market, given.reverse())
+    assert not split.is_draw
     assert not len(split.known.purchases.join(given, on=PAIR, how="semi"))
     rest = market.purchases.join(given, on=PAIR, how="anti")
     assert len(split.known.purchases) == len(rest)

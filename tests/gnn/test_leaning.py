@@ -68,11 +68,11 @@ def test_each_lean_is_judged_as_a_blend_of_its_own(timeless: GraphSnapshot) -> N
 
 
 def test_only_many_buyers_of_a_draw_let_it_lean() -> None:
-    assert choosing.may_lean("network", None, ENOUGH_TESTERS)
-    assert choosing.may_lean("weights", None, ENOUGH_TESTERS)
-    assert not choosing.may_lean("network", None, ENOUGH_TESTERS - 1)
-    assert not choosing.may_lean("network", NOW, ENOUGH_TESTERS)
-    assert not choosing.may_lean("walk", None, ENOUGH_TESTERS)
+    assert choosing.may_lean("network", True, ENOUGH_TESTERS)
+    assert choosing.may_lean("weights", True, ENOUGH_TESTERS)
+    assert not choosing.may_lean("network", True, ENOUGH_TESTERS - 1)
+    assert not choosing.may_lean("network", False, ENOUGH_TESTERS)
+    assert not choosing.may_lean("walk", True, ENOUGH_TESTERS)
 
 
 def test_what_serves_leans_and_stays_calibrated(

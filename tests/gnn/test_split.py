@@ -18,6 +18,7 @@ def test_a_cut_in_time_knows_nothing_of_what_comes_after(
 ) -> None:
     split = split_snapshot(planted, 0.2, seed=0, first_purchases=first)
     assert split.cut is not None
+    assert not split.is_draw
     assert split.known.purchases["at"].max() < split.cut  # type: ignore[operator]  # a time
     assert split.known.taken_at == split.cut
     assert split.known.offers.equals(planted.offers)
@@ -44,6 +45,7 @@ def test_fresh_pairs_were_not_bought_before_and_repeated_ones_were(
 def test_without_times_a_share_of_each_buyers_offers_is_drawn(timeless: GraphSnapshot) -> None:
     split = split_snapshot(timeless, 0.2, seed=5)
     assert split.cut is None
+    assert split.is_draw
     assert len(split.repeated.values) == 0
     pairs = timeless.purchases.select("buyer_id", "offer_id").unique()
     assert abs(len(split.fresh.values) / len(pairs) - 0.2) < 0.03
