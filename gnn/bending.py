@@ -19,24 +19,27 @@ from scoring.blend import Blend
 
 # Where the line may bend: so much of what is taken lies below. What stands first lies above.
 BELOW = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-# The line above is at least so steep beside the one below, so that the order stays; at most 1 / it.
-FLATTEST = 0.05
+# Fewer taken above than this tell nothing of it.
+FEWEST_ABOVE = 20
+# How steep the line above may be beside the one below; the order must stay.
+FLATTEST, STEEPEST = 0.05, 3.0
 
 
 def bent(blend: Blend, others: Sequence[tuple[Blend, Examples]]) -> Blend:
     """The same order, its log odds on two lines that meet where that is likelier.
 
     Where they meet and how steep they are is what is likeliest for ``others``: blends made as this
-    one was, each with examples of buyers that it was not fitted on. On its own it would be found
-    less sure of itself than it is. As it was where nothing, or everything, was taken.
+    one was, each with examples of buyers that it was not fitted on. By its own buyers it would not
+    be found as sure of itself as it is. As it was where too little, or everything, was taken.
     """
     taken = np.concatenate([examples.taken for _, examples in others])
-    if taken.all() or not taken.any():
+    told = [share for share in BELOW if (1.0 - share) * taken.sum() >= FEWEST_ABOVE]
+    if not told or taken.all():
         return blend
     logits = np.concatenate([logits_of(other, examples) for other, examples in others])
     importance = np.concatenate([examples.importance for _, examples in others])
     best, lowest = blend, np.inf
-    for knee in np.unique(np.quantile(logits[taken], BELOW)).tolist():
+    for knee in np.unique(np.quantile(logits[taken], told)).tolist():
         (shift, slope, above), loss = _likeliest(logits, taken, importance / importance.sum(), knee)
         if loss < lowest:
             line, lowest = blend.rescaled(slope, shift), loss
@@ -61,6 +64,6 @@ def _likeliest(
 
     found = minimize(
         objective, np.array([0.0, 1.0, 1.0]), jac=True, method="L-BFGS-B",
-        bounds=[(None, None), (1e-2, None), (FLATTEST, 1.0 / FLATTEST)],
+        bounds=[(None, None), (1e-2, None), (FLATTEST, STEEPEST)],
     )  # fmt: skip
     return found.x.tolist(), float(found.fun)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from gnn.bending import bent
+from gnn.bending import FEWEST_ABOVE, bent
 from gnn.blending import Examples, calibrated, logits_of
 from scoring.blend import Blend
 from scoring.components import COMPONENTS, WALK
@@ -111,6 +111,14 @@ def test_it_is_bent_as_others_were_found_on_buyers_not_their_own() -> None:
 def test_it_is_left_as_it_was_where_all_is_the_same(taken: bool) -> None:
     examples = planted()
     examples.taken[:] = taken
+    assert bent(RAW, [(RAW, examples)]) is RAW
+
+
+def test_few_that_were_taken_tell_nothing() -> None:
+    examples = planted()
+    examples.taken[np.flatnonzero(examples.taken)[2 * FEWEST_ABOVE :]] = False
+    assert bent(RAW, [(RAW, examples)]) is not RAW
+    examples.taken[np.flatnonzero(examples.taken)[-1]] = False
     assert bent(RAW, [(RAW, examples)]) is RAW
 
 
