@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from gnn.blending import log_loss
 from scoring.blend import Blend
 from scoring.combination import logit_rows
 from scoring.components import AGAIN, COMPONENTS, POPULARITY, TREND
@@ -74,13 +75,11 @@ def _likeliest(features: Floats, taken: NDArray[np.bool_]) -> tuple[Floats, floa
     scaled = (features - mean) / spread * usable
 
     def objective(at: Floats) -> tuple[float, Floats]:
-        logits = at[0] + scaled @ at[1:]
-        miss = 1.0 / (1.0 + np.exp(-logits)) - taken
-        value = float((np.logaddexp(0.0, logits) - taken * logits).mean())
-        slope = np.concatenate([[miss.mean()], scaled.T @ miss / len(taken) + 2 * RIDGE * at[1:]])
+        value, pull = log_loss(at[0] + scaled @ at[1:], taken, share)
+        slope = np.concatenate([[pull.sum()], pull @ scaled + 2 * RIDGE * at[1:]])
         return value + RIDGE * float(at[1:] @ at[1:]), slope
 
-    size = features.shape[1]
+    size, share = features.shape[1], np.full(len(taken), 1.0 / len(taken))
     found = minimize(
         objective, np.zeros(size + 1), jac=True, method="L-BFGS-B",
         bounds=[(None, None)] + [(0.0, None)] * size,

@@ -1,4 +1,4 @@
-"""Where the score is too sure of itself: its log odds are bent once, so that it tells the truth.
+"""Where the score is too sure of itself its log odds are bent: piecewise linear calibration.
 
 A blend is fitted to the order of each buyer's offers. What it puts first by far is not taken as
 much more often, and one line from its order to probabilities (Platt) cannot say so: it is right for
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from gnn.blending import Examples, Floats, logits_of
+from gnn.blending import Examples, Floats, log_loss, logits_of
 from scoring.blend import Blend
 
 # Where the line may bend: so much of what is taken lies below. What stands first lies above.
@@ -33,14 +33,15 @@ def bent(blend: Blend, others: Sequence[tuple[Blend, Examples]]) -> Blend:
     be found as sure of itself as it is. As it was where too little, or everything, was taken.
     """
     taken = np.concatenate([examples.taken for _, examples in others])
-    told = [share for share in BELOW if (1.0 - share) * taken.sum() >= FEWEST_ABOVE]
+    told = [below for below in BELOW if (1.0 - below) * taken.sum() >= FEWEST_ABOVE]
     if not told or taken.all():
         return blend
     logits = np.concatenate([logits_of(other, examples) for other, examples in others])
     importance = np.concatenate([examples.importance for _, examples in others])
+    share = importance / importance.sum()
     best, lowest = blend, np.inf
     for knee in np.unique(np.quantile(logits[taken], told)).tolist():
-        (shift, slope, above), loss = _likeliest(logits, taken, importance / importance.sum(), knee)
+        (shift, slope, above), loss = _likeliest(logits, taken, share, knee)
         if loss < lowest:
             line, lowest = blend.rescaled(slope, shift), loss
             bend = line.combination._replace(knee=slope * knee + shift, above=above)
@@ -57,9 +58,7 @@ def _likeliest(
     def objective(at: Floats) -> tuple[float, Floats]:
         shift, slope, above = at
         line = below + above * over
-        z = shift + slope * line
-        pull = share * (1.0 / (1.0 + np.exp(-z)) - taken)
-        value = float(share @ (np.logaddexp(0.0, z) - taken * z))
+        value, pull = log_loss(shift + slope * line, taken, share)
         return value, np.array([pull.sum(), pull @ line, slope * (pull @ over)])
 
     found = minimize(

@@ -175,9 +175,7 @@ def calibrated(blend: Blend, examples: Examples) -> Blend:
     told *= scale
 
     def objective(at: Floats) -> tuple[float, Floats]:
-        z = at[0] + told @ at[1:]
-        pull = importance * (1.0 / (1.0 + np.exp(-z)) - examples.taken)
-        value = float(importance @ (np.logaddexp(0.0, z) - examples.taken * z))
+        value, pull = log_loss(at[0] + told @ at[1:], examples.taken, importance)
         return value, np.array([pull.sum(), *(pull @ told)])
 
     start = np.array([np.log(rate / (1 - rate)), 1.0] + [0.0] * len(PER_BUYER))
@@ -189,6 +187,12 @@ def calibrated(blend: Blend, examples: Examples) -> Blend:
     weights = line.combination.weights.copy()
     weights[list(PER_BUYER)] += levels
     return replace(line, combination=line.combination._replace(weights=weights))
+
+
+def log_loss(logits: Floats, taken: NDArray[np.bool_], share: Floats) -> tuple[float, Floats]:
+    """-log likelihood a pair of what was taken, pairs weighing ``share`` (P,); its slopes (P,)."""
+    value = float(share @ (np.logaddexp(0.0, logits) - taken * logits))
+    return value, share * (1.0 / (1.0 + np.exp(-logits)) - taken)
 
 
 def logits_of(blend: Blend, examples: Examples) -> Floats:

@@ -249,16 +249,16 @@ def decide(
     fitted, long_enough = _fit_halves(examples, seed, progress)
     figures = figures_across(asked, [blends | SINGLES for blends in fitted], progress)
     winner = plainest_of_the_best(figures)
-    blends = _made_of(winner, fitted, (every, *examples), long_enough, seed, progress)
+    parts = (every, *examples)
+    whole, one, other = _made_of(winner, fitted, parts, long_enough, seed, progress)
     lean = 0.0
     if may_lean(winner, first.split.is_draw, len(testers)):
-        by = [blends[2], blends[1]]
+        by = [other, one]
         lean = furthest_of_the_best(ndcg_of_leans([half[0] for half in asked], by, progress))
-        blends = [
+        whole, one, other = (
             calibrated(leaned(upright, lean), known)
-            for upright, known in zip(blends, (every, *examples), strict=True)
-        ]
-    whole, one, other = blends
+            for upright, known in zip((whole, one, other), parts, strict=True)
+        )
     blend = bent(whole, [(other, examples[0]), (one, examples[1])])
     # The judges have no part in what they judge.
     judged = bent(one, [(other, examples[0])])

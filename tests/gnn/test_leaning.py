@@ -118,3 +118,14 @@ def test_what_serves_leans_and_stays_calibrated(
         assert slope > 0
         assert np.allclose(found, slope * wanted + shift, atol=1e-9)
         assert after.calibrated
+
+
+def test_pairs_that_were_given_to_choose_by_are_taken_at_their_word(
+    timeless: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "ENOUGH_TESTERS", 20)
+    monkeypatch.setattr(choosing, "furthest_of_the_best", lambda _: LEAN)
+    given = timeless.purchases.group_by("buyer_id", maintain_order=True).head(1)
+    made = train(timeless, replace(SMALL, epochs=2), now=NOW, validation=given)
+    assert made.served == "offerpath"
+    assert made.model.manifest["lean"] == 0.0
