@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.progress import SILENT, Progress
 from core.snapshot import GraphSnapshot
 from gnn import choosing
-from gnn.blending import Asked, ndcg_of_blends
+from gnn.blending import Asked, Examples, calibrated, ndcg_of_blends
 from gnn.holdouts import ENOUGH_TESTERS
 from gnn.leaning import LEANS, furthest_of_the_best, leaned, ndcg_of_leans
 from gnn.split import split_snapshot
@@ -93,6 +93,13 @@ def test_what_serves_leans_and_stays_calibrated(
     monkeypatch.setattr(choosing, "ndcg_of_leans", heard)
     monkeypatch.setattr(choosing, "furthest_of_the_best", lambda _: LEAN)
     monkeypatch.setattr(choosing, "leaned", leaning)
+    known: list[Examples] = []
+
+    def calibrating(blend: Blend, examples: Examples) -> Blend:
+        known.append(examples)
+        return calibrated(blend, examples)
+
+    monkeypatch.setattr(choosing, "calibrated", calibrating)
     made = train(timeless, replace(SMALL, epochs=2), now=NOW)
     assert made.served == "offerpath"
     assert made.model.manifest["lean"] == LEAN
@@ -107,6 +114,10 @@ def test_what_serves_leans_and_stays_calibrated(
     assert np.sort(judges.buyers).tolist() == made.choice.judges.tolist()
     assert judged is upright[1]
     assert others is not judged
+    # Each is calibrated on what it was fitted on: everything, the first half, the second.
+    every, first, second = known
+    assert np.shares_memory(first.phi, every.phi[:1])
+    assert np.shares_memory(second.phi, every.phi[-1:])
     # What serves, and what the judges saw.
     for before, model in zip(upright[:2], (made.model, made.choice.model), strict=True):
         after = Blend.from_mapping(model.manifest["blend"])
