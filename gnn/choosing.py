@@ -26,7 +26,7 @@ from gnn.blending import (
 )
 from gnn.context_fitting import fit_context
 from gnn.holdouts import ENOUGH_TESTERS, Holdout
-from gnn.leaning import furthest_of_the_best, leaned, ndcg_of_leans
+from gnn.leaning import is_ahead, lean_of, leaned
 from gnn.low_rank import LowRank, LowRankSettings
 from gnn.network import NetworkSettings, fit_network
 from gnn.recipe import Recipe
@@ -151,7 +151,7 @@ def plainest_of_the_best(figures: dict[str, NDArray[np.float64]]) -> str:
     for name in ("popularity", form):
         ahead = figures[best] - figures[name]
         doubt = PART_DOUBT if name == form and best in SINGLES else DOUBT
-        if ahead.mean() <= doubt * ahead.std(ddof=1) / np.sqrt(len(ahead)):
+        if not is_ahead(ahead, doubt):
             return name
     return best
 
@@ -253,8 +253,9 @@ def decide(
     whole, one, other = _made_of(winner, fitted, parts, long_enough, seed, progress)
     lean = 0.0
     if may_lean(winner, first.split.is_draw, len(testers)):
-        by = [other, one]
-        lean = furthest_of_the_best(ndcg_of_leans([half[0] for half in asked], by, progress))
+        own = [half[0] for half in asked]
+        lean = lean_of(own, [other, one], figures["popularity"], progress)
+    if lean:
         whole, one, other = (
             calibrated(leaned(upright, lean), known)
             for upright, known in zip((whole, one, other), parts, strict=True)

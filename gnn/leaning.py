@@ -14,14 +14,32 @@ from numpy.typing import NDArray
 
 from core.progress import Progress
 from gnn.blending import Asked, Floats, candidates, ndcg_of_orders
+from gnn.walk_tuning import bought_rows
 from scoring.blend import Blend
 from scoring.combination import logit_rows
 from scoring.components import POPULARITY
+from scoring.metrics import chance_ndcg
 
 # What may be added to the weight of popularity, which is 1 for the offer with the most buyers.
 LEANS: Floats = np.arange(0.0, 1.51, 0.25)
 # By how many standard errors the best must be ahead of a lean to be told from it.
 DOUBT = 2.0
+
+
+def lean_of(
+    asked: Sequence[Asked],
+    blends: Sequence[Blend],
+    popularity: NDArray[np.float64],
+    progress: Progress,
+) -> float:
+    """Of LEANS, the one that serves; none where popularity tells nothing.
+
+    ``popularity`` (T,): its NDCG@20 for the buyers of all ``asked``, in turn; each part is asked
+    with a blend of its own.
+    """
+    if not popularity_tells(asked, popularity):
+        return 0.0
+    return furthest_of_the_best(ndcg_of_leans(asked, blends, progress))
 
 
 def leaned(blend: Blend, lean: float) -> Blend:
@@ -49,6 +67,25 @@ def ndcg_of_leans(
     return np.stack(figures, axis=1)
 
 
+def is_ahead(ahead: NDArray[np.float64], doubt: float) -> NDArray[np.bool_]:
+    """Whether what is (..., T) ahead over T buyers is so by more than ``doubt`` standard errors."""
+    error = ahead.std(axis=-1, ddof=1) / np.sqrt(ahead.shape[-1])
+    return np.asarray(ahead.mean(axis=-1) > doubt * error)
+
+
+def popularity_tells(asked: Sequence[Asked], figures: NDArray[np.float64]) -> bool:
+    """Whether ``figures`` (T,), NDCG@20 of popularity, are ahead of chance by DOUBT errors.
+
+    Where all offers are as popular as one another, what differs is chance (docs/decisions/0025).
+    """
+    by_chance = []
+    for scorer, buyers, fresh in asked:
+        bought = np.diff(bought_rows(scorer.corpus).ptr)[buyers]
+        left = len(scorer.corpus.offers) - bought
+        by_chance.append(chance_ndcg(np.diff(fresh.ptr)[buyers], left, 20))
+    return bool(is_ahead(figures - np.concatenate(by_chance), DOUBT))
+
+
 def furthest_of_the_best(figures: NDArray[np.float64]) -> float:
     """Of LEANS, the furthest that is not behind the best by DOUBT standard errors.
 
@@ -57,6 +94,4 @@ def furthest_of_the_best(figures: NDArray[np.float64]) -> float:
     what is simple.
     """
     best = figures[figures.mean(axis=1).argmax()]
-    behind = best - figures
-    error = behind.std(axis=1, ddof=1) / np.sqrt(figures.shape[1])
-    return float(LEANS[behind.mean(axis=1) <= DOUBT * error].max())
+    return float(LEANS[~is_ahead(best - figures, DOUBT)].max())

@@ -106,9 +106,8 @@ def measure_top(top: NDArray[np.int32], relevant: Ragged, k: int) -> BuyerMetric
     hits = _hits(top[:, :k], relevant)
     count = np.diff(relevant.ptr).astype(np.float64)
     count[count == 0] = np.nan
-    discount = 1.0 / np.log2(np.arange(2, k + 2))
-    ideal = np.concatenate([[np.nan], np.cumsum(discount)])
-    ideal_of = ideal[np.minimum(np.nan_to_num(count).astype(np.int64), k)]
+    discount = _discount(k)
+    ideal_of = _ideal(k)[np.minimum(np.nan_to_num(count).astype(np.int64), k)]
     found = hits.sum(axis=1)
     precision = np.where(np.isnan(count), np.nan, found / k)
     recall = found / count
@@ -124,6 +123,18 @@ def measure_top(top: NDArray[np.int32], relevant: Ragged, k: int) -> BuyerMetric
     )
 
 
+def chance_ndcg(
+    relevant: NDArray[np.int64], ranked: NDArray[np.int64], k: int
+) -> NDArray[np.float64]:
+    """NDCG@k (B,) to expect where ``relevant`` (B,) of the ``ranked`` > 0 are put in any order.
+
+    Buyers without relevant offers have nan.
+    """
+    ideal = _ideal(k)
+    gained: NDArray[np.float64] = relevant / ranked * ideal[np.minimum(ranked, k)]
+    return gained / ideal[np.minimum(relevant, k)]
+
+
 def coverage(top: NDArray[np.int32], offers: int, k: int) -> float:
     """The share of all ``offers`` that somebody has among the first k."""
     shown = np.unique(top[:, :k])
@@ -137,6 +148,16 @@ def restricted(relevant: Ragged, allowed: NDArray[np.bool_]) -> Ragged:
     ptr = np.zeros(len(relevant.ptr), dtype=np.int64)
     np.cumsum(np.bincount(rows[kept], minlength=len(ptr) - 1), out=ptr[1:])
     return Ragged(ptr, relevant.values[kept])
+
+
+def _discount(k: int) -> NDArray[np.float64]:
+    """What a relevant offer gains by its place (k,)."""
+    return 1.0 / np.log2(np.arange(2, k + 2))
+
+
+def _ideal(k: int) -> NDArray[np.float64]:
+    """What 0 to k relevant offers (k + 1,) gain at most; nan for 0."""
+    return np.concatenate([[np.nan], np.cumsum(_discount(k))])
 
 
 def _hits(top: NDArray[np.int32], relevant: Ragged) -> NDArray[np.float64]:

@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 
 from core.progress import SILENT, Progress
 from core.snapshot import GraphSnapshot
-from gnn import choosing
-from gnn.blending import Asked, Examples, calibrated, ndcg_of_blends
+from gnn import choosing, leaning
+from gnn.blending import Asked, Examples, calibrated, candidates, ndcg_of_blends
 from gnn.holdouts import ENOUGH_TESTERS
-from gnn.leaning import LEANS, furthest_of_the_best, leaned, ndcg_of_leans
+from gnn.leaning import LEANS, furthest_of_the_best, lean_of, leaned, ndcg_of_leans
 from gnn.split import split_snapshot
 from gnn.train import train
 from scoring.blend import UNTRAINED, WALK_ONLY, Blend
 from scoring.combination import logit_rows
 from scoring.components import AGAIN, POPULARITY
 from scoring.corpus_building import build_corpus
+from scoring.metrics import chance_ndcg
 from scoring.scorer import build_scorer
 from scoring.states import state_of
 from tests.gnn.conftest import NOW, SMALL
@@ -67,6 +68,32 @@ def test_each_lean_is_judged_as_a_blend_of_its_own(timeless: GraphSnapshot) -> N
     assert (found.mean(axis=1)[1:] != found.mean(axis=1)[0]).any()
 
 
+def test_nothing_leans_to_what_differs_by_chance(
+    timeless: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = split_snapshot(timeless, 0.2, 0)
+    scorer = build_scorer(build_corpus(split.known))
+    parts = [Asked(scorer, own, split.fresh) for own in np.split(split.testers[:60], [20])]
+    monkeypatch.setattr(leaning, "furthest_of_the_best", lambda _: LEAN)
+    by_chance = np.concatenate(
+        [
+            chance_ndcg(
+                np.array([len(took) for _, _, took in candidates([part])]),
+                np.array([len(offers) for offers, _, _ in candidates([part])]),
+                20,
+            )
+            for part in parts
+        ]
+    )
+    noise = np.tile([1.0, -1.0], 30) * 0.01 * np.sqrt(59)
+
+    def lean(ahead: float) -> float:
+        return lean_of(parts, [WALK_ONLY, UNTRAINED], by_chance + noise + 0.01 * ahead, SILENT)
+
+    assert [lean(-5.0), lean(0.0), lean(1.9)] == [0.0] * 3
+    assert lean(2.1) == LEAN
+
+
 def test_only_many_buyers_of_a_draw_let_it_lean() -> None:
     assert choosing.may_lean("network", True, ENOUGH_TESTERS)
     assert choosing.may_lean("weights", True, ENOUGH_TESTERS)
@@ -81,7 +108,7 @@ def test_what_serves_leans_and_stays_calibrated(
     upright: list[Blend] = []
     judging: list[tuple[Asked, Blend]] = []
 
-    def leaning(blend: Blend, lean: float) -> Blend:
+    def leans(blend: Blend, lean: float) -> Blend:
         upright.append(blend)
         return leaned(blend, lean)
 
@@ -90,9 +117,9 @@ def test_what_serves_leans_and_stays_calibrated(
         return ndcg_of_leans(asked, blends, progress)
 
     monkeypatch.setattr(choosing, "ENOUGH_TESTERS", 20)
-    monkeypatch.setattr(choosing, "ndcg_of_leans", heard)
-    monkeypatch.setattr(choosing, "furthest_of_the_best", lambda _: LEAN)
-    monkeypatch.setattr(choosing, "leaned", leaning)
+    monkeypatch.setattr(leaning, "ndcg_of_leans", heard)
+    monkeypatch.setattr(leaning, "furthest_of_the_best", lambda _: LEAN)
+    monkeypatch.setattr(choosing, "leaned", leans)
     known: list[Examples] = []
 
     def calibrating(blend: Blend, examples: Examples) -> Blend:
@@ -135,7 +162,7 @@ def test_pairs_that_were_given_to_choose_by_are_taken_at_their_word(
     timeless: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choosing, "ENOUGH_TESTERS", 20)
-    monkeypatch.setattr(choosing, "furthest_of_the_best", lambda _: LEAN)
+    monkeypatch.setattr(leaning, "furthest_of_the_best", lambda _: LEAN)
     given = timeless.purchases.group_by("buyer_id", maintain_order=True).head(1)
     made = train(timeless, replace(SMALL, epochs=2), now=NOW, validation=given)
     assert made.served == "offerpath"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from math import log2
 
 import numpy as np
 import pytest
 
 from core.errors import ShapeError
-from scoring.metrics import coverage, measure_top, rank_top, restricted
+from scoring.metrics import chance_ndcg, coverage, measure_top, rank_top, restricted
 from scoring.ragged import Ragged
 
 
@@ -91,3 +92,16 @@ def test_shapes_must_agree() -> None:
         measure_top(top, ragged([0]), 3)
     with pytest.raises(ShapeError):
         measure_top(top, ragged([0], [1]), 4)
+
+
+@pytest.mark.parametrize(("relevant", "offers"), [(1, 5), (2, 5), (4, 5), (1, 2)])
+def test_chance_is_the_mean_of_all_orders(relevant: int, offers: int) -> None:
+    orders = np.array(list(permutations(range(offers))), dtype=np.int32)
+    width = np.full((len(orders), max(3 - offers, 0)), -1, dtype=np.int32)
+    found = measure_top(np.hstack([orders, width]), ragged(*[[*range(relevant)]] * len(orders)), 3)
+    chance = chance_ndcg(np.array([relevant]), np.array([offers]), 3)
+    assert chance == pytest.approx([found.ndcg.mean()])
+
+
+def test_chance_says_nothing_where_nothing_is_relevant() -> None:
+    assert np.isnan(chance_ndcg(np.array([0]), np.array([5]), 3)).tolist() == [True]
