@@ -107,6 +107,14 @@ class TrainingGraph:
         """(offers,) int64: how many buyers have dealt with each offer."""
         return torch.diff(self.to_offer.pointer)
 
+    @property
+    def is_known(self) -> Tensor:
+        """(offers,) bool: who has dealt with an offer is what its identity is learned from.
+
+        Of one that nobody has, it would say only that it was never taken (docs/decisions/0026).
+        """
+        return self.degree > 0
+
 
 def build_graph(corpus: Corpus, spec: FeatureSpec) -> TrainingGraph:
     """The tensors of a corpus.

@@ -3,8 +3,8 @@
 1. A part of each buyer's purchases is hidden: these pairs are to be predicted, and no message
    flows along them in either direction, so that the answer cannot be read off the graph.
 2. Some offers lose their identity, half of those their buyers too, some their categories or
-   vendor: features must carry them, where there are any. Some buyers lose all their evidence:
-   kind and country must carry them.
+   vendor: features must carry them, where there are any, as they carry what nobody has dealt with
+   yet. Some buyers lose all their evidence: kind and country must carry them.
 3. One pass of GraphSAGE over everything that is left, up to the vectors of the buyers asked.
 4. Sampled softmax on cosine / temperature: each hidden pair against offers drawn uniformly and
    shared by all buyers of the step; what the buyer has dealt with is no negative.
@@ -36,7 +36,7 @@ class Recipe:
     buyers_per_step: int = 2048
     negatives: int = 8192
     hidden_share: float = 0.5
-    identity_dropout: float = 0.3
+    identity_dropout: float = 0.15
     evidence_dropout: float = 0.05
     link_dropout: float = 0.3
     gain_exponent: float = 0.25
@@ -94,7 +94,7 @@ def all_messages(graph: TrainingGraph, recipe: Recipe) -> Messages:
         graph.to_offer.means(graph.weight[graph.by_offer]),
         graph.category_to_offer.equal_means(),
         graph.vendor_to_offer.equal_means(),
-        torch.ones(graph.offers, 1),
+        graph.is_known.float()[:, None],
     )
 
 
@@ -112,7 +112,7 @@ def draw_step(graph: TrainingGraph, recipe: Recipe, random: torch.Generator) -> 
     flows = (~predicted & ~(blind[target] & (row >= 0))).float()
     fate = torch.rand(graph.offers, generator=random)
     dropout = recipe.identity_dropout if graph.describes_offers else 0.0
-    anonymous = fate < dropout
+    anonymous = (fate < dropout) | ~graph.is_known
     flow_to_offer = flows * (fate >= dropout / 2)[source]
     negatives = _negatives(graph, recipe, random)
     column_of = torch.full((graph.offers,), -1)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from core.errors import DamagedError
 from core.published import current_folder, publish_folder, read_manifest
 
-FORMAT = 3
+FORMAT = 4
 SLIM_ARRAYS = ("slim_ptr", "slim_offer", "slim_weight")
 LOW_RANK_ARRAYS = ("low_rank", "low_rank_in", "low_rank_out")
 TOWER_SHAPES: dict[str, str] = {

@@ -16,11 +16,16 @@ from numpy.typing import NDArray
 
 from core.errors import DamagedError
 from scoring.corpus import FOREVER, Corpus, OfferColumns
+from scoring.pair_kernels import EARTH_RADIUS_KM
 from scoring.text import BUCKETS, TextEncoder, fit_text
 
 TEXT_DIMENSION = 32
+# Wavelengths in km that places are told apart at: streets, towns, regions.
+WAVES = 2.0 ** np.arange(12)
 PLAIN_FEATURES = 8
-FEATURES = TEXT_DIMENSION + PLAIN_FEATURES
+# Where the plain features and the waves begin.
+PARTS = (TEXT_DIMENSION, TEXT_DIMENSION + PLAIN_FEATURES)
+FEATURES = TEXT_DIMENSION + PLAIN_FEATURES + 6 * len(WAVES)
 PREFIX = "encoder_"
 DAY = 86_400_000_000
 Floats = NDArray[np.float32]
@@ -48,20 +53,17 @@ class FeatureSpec:
         """
         features = np.zeros((len(chosen), FEATURES), dtype=np.float32)
         texts = [f"{offers.titles[r]} {offers.descriptions[r]}" for r in chosen]
-        features[:, :TEXT_DIMENSION] = self.text.encode(texts) * 2.0
-        plain = features[:, TEXT_DIMENSION:]
-        plain[:, 0] = np.abs(features[:, :TEXT_DIMENSION]).sum(axis=1) > 0
+        text, plain, waves = np.split(features, PARTS, axis=1)
+        text[:] = self.text.encode(texts) * 2.0
+        plain[:, 0] = np.abs(text).sum(axis=1) > 0
         price, known = self._price(offers, currencies, chosen)
         plain[:, 1], plain[:, 2] = price, known
-        latitude, longitude = (
-            np.radians(offers.latitude[chosen]),
-            np.radians(offers.longitude[chosen]),
-        )
+        latitude = np.radians(offers.latitude[chosen])
+        longitude = np.radians(offers.longitude[chosen])
         placed = ~(np.isnan(latitude) | np.isnan(longitude))
-        latitude, longitude = np.nan_to_num(latitude), np.nan_to_num(longitude)
-        plain[:, 3] = placed * np.cos(latitude) * np.cos(longitude)
-        plain[:, 4] = placed * np.cos(latitude) * np.sin(longitude)
-        plain[:, 5] = placed * np.sin(latitude)
+        place = _on_the_sphere(latitude[placed], longitude[placed])
+        plain[placed, 3:6] = place
+        waves[placed] = _waves(place)
         created = offers.created_at[chosen]
         dated = created > -FOREVER
         days = np.where(dated, np.maximum(self.reference - np.where(dated, created, 0), 0), 0) / DAY
@@ -79,6 +81,29 @@ class FeatureSpec:
         mean, deviation = self.price[table[offers.currency[chosen]]].T
         logs = np.log1p(np.where(known, price, 0.0))
         return np.where(known, np.clip((logs - mean) / deviation, -4, 4), 0.0), known
+
+
+def _on_the_sphere(
+    latitude: NDArray[np.float64], longitude: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Radians (n,) -> points (n, 3) of the unit sphere."""
+    level = np.cos(latitude)
+    axes = [level * np.cos(longitude), level * np.sin(longitude), np.sin(latitude)]
+    return np.stack(axes, axis=1)
+
+
+def _waves(place: NDArray[np.float64]) -> Floats:
+    """Points of the unit sphere (n, 3) -> sines and cosines (n, 6 * waves) along each axis.
+
+    Near places have near rows at every scale, where the points of two streets are almost the same.
+    Source: Mai et al. 2020, Multi-Scale Representation Learning for Spatial Feature Distributions
+    using Grid Cells (arXiv:2003.00824), along the axes of space: the globe has no seam there.
+    """
+    waves = np.empty((len(place), 6 * len(WAVES)), dtype=np.float32)
+    for number, length in enumerate(WAVES):
+        turns = (2 * np.pi * EARTH_RADIUS_KM / length) * place
+        waves[:, 6 * number : 6 * number + 6] = np.hstack([np.cos(turns), np.sin(turns)])
+    return waves
 
 
 def fit_features(corpus: Corpus, reference: int, seed: int) -> FeatureSpec:
