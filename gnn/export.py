@@ -78,6 +78,7 @@ def manifest_of(corpus: Corpus, spec: FeatureSpec, recipe: Recipe) -> dict[str, 
         "encoder": {
             "currencies": list(spec.currencies),
             "reference": spec.reference,
+            "spacing": spec.spacing,
             "categories": corpus.categories.ids,
             "vendors": corpus.vendor_ids,
             "gain_exponent": recipe.gain_exponent,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from core.errors import DamagedError
 from scoring.corpus import FOREVER, Corpus, OfferColumns
@@ -22,6 +23,7 @@ from scoring.text import BUCKETS, TextEncoder, fit_text
 TEXT_DIMENSION = 32
 # Wavelengths in km that places are told apart at: streets, towns, regions.
 WAVES = 2.0 ** np.arange(12)
+NEIGHBOURS = 8
 PLAIN_FEATURES = 8
 # Where the plain features and the waves begin.
 PARTS = (TEXT_DIMENSION, TEXT_DIMENSION + PLAIN_FEATURES)
@@ -36,13 +38,16 @@ class FeatureSpec:
     """What turns offers into feature rows.
 
     ``price`` (currencies + 1, 2) holds mean and deviation of the log price by currency, row 0
-    over all; ``reference`` is the moment, in microseconds, that ages are counted to.
+    over all; ``reference`` is the moment, in microseconds, that ages are counted to; ``spacing``
+    how far, in km, a place is from its NEIGHBOURS-th other. Waves shorter than two of that are left
+    out: what they tell apart are single places, to be learned by heart.
     """
 
     text: TextEncoder
     currencies: tuple[str, ...]
     price: Floats
     reference: int
+    spacing: float
 
     def rows(
         self, offers: OfferColumns, currencies: Sequence[str], chosen: NDArray[np.int64]
@@ -63,7 +68,7 @@ class FeatureSpec:
         placed = ~(np.isnan(latitude) | np.isnan(longitude))
         place = _on_the_sphere(latitude[placed], longitude[placed])
         plain[placed, 3:6] = place
-        waves[placed] = _waves(place)
+        waves[placed] = _waves(place) * np.repeat(2 * self.spacing <= WAVES, 6)
         created = offers.created_at[chosen]
         dated = created > -FOREVER
         days = np.where(dated, np.maximum(self.reference - np.where(dated, created, 0), 0), 0) / DAY
@@ -119,7 +124,19 @@ def fit_features(corpus: Corpus, reference: int, seed: int) -> FeatureSpec:
         currencies=tuple(corpus.currencies),
         price=np.array(scales, dtype=np.float32),
         reference=reference,
+        spacing=_spacing(offers),
     )
+
+
+def _spacing(offers: OfferColumns) -> float:
+    """Km from a place to the NEIGHBOURS-th other one, the median over the places of ``offers``."""
+    latitude, longitude = np.radians(offers.latitude), np.radians(offers.longitude)
+    placed = ~(np.isnan(latitude) | np.isnan(longitude))
+    places = np.unique(_on_the_sphere(latitude[placed], longitude[placed]), axis=0)
+    if len(places) < 2:
+        return 0.0
+    nearest = cKDTree(places).query(places, k=1 + min(NEIGHBOURS, len(places) - 1))
+    return EARTH_RADIUS_KM * float(np.median(np.asarray(nearest[0])[:, -1]))
 
 
 def _scale(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -176,7 +193,11 @@ class OfferEncoder:
                 raise KeyError("text_idf")
             return cls(
                 spec=FeatureSpec(
-                    text, tuple(own["currencies"]), parts["price"], int(own["reference"])
+                    text,
+                    tuple(own["currencies"]),
+                    parts["price"],
+                    int(own["reference"]),
+                    float(own["spacing"]),
                 ),
                 arrays={name: parts[name] for name in ENCODER_PARTS}
                 | {"layer_weights": arrays["layer_weights"], "p1": parts["p1"], "p2": parts["p2"]},

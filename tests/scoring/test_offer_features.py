@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from scoring.corpus import Corpus
 from scoring.corpus_building import build_corpus
 from scoring.grid import KM_PER_DEGREE
-from scoring.offer_features import PARTS, WAVES, fit_features
+from scoring.offer_features import NEIGHBOURS, PARTS, WAVES, fit_features
 from tests.gnn.planted import snapshot_of
 
 
-def rows_of_places(*places: tuple[float | None, float | None]) -> NDArray[np.float32]:
-    """Latitudes and longitudes of offers that nothing else is known of -> their features."""
+def corpus_of_places(*places: tuple[float | None, float | None]) -> Corpus:
     latitude, longitude = zip(*places, strict=True)
-    ids = [f"o{n}" for n in range(len(places))]
-    snapshot = snapshot_of(
-        buyers={"id": ["b"]},
-        offers={"id": ids, "latitude": list(latitude), "longitude": list(longitude)},
-    )
-    corpus = build_corpus(snapshot)
-    spec = fit_features(corpus, 0, seed=0)
-    return spec.rows(corpus.offers, corpus.currencies, np.arange(len(ids)))
+    offers = {
+        "id": [f"o{n:02d}" for n in range(len(places))],
+        "latitude": list(latitude),
+        "longitude": list(longitude),
+    }
+    return build_corpus(snapshot_of(buyers={"id": ["b"]}, offers=offers))
+
+
+def rows_of_places(
+    *places: tuple[float | None, float | None], spacing: float = 0.0
+) -> NDArray[np.float32]:
+    """Latitudes and longitudes of offers that nothing else is known of -> their features."""
+    corpus = corpus_of_places(*places)
+    spec = replace(fit_features(corpus, 0, seed=0), spacing=spacing)
+    return spec.rows(corpus.offers, corpus.currencies, np.arange(len(places)))
 
 
 def apart(rows: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -53,3 +63,19 @@ def test_an_unknown_place_is_nought_and_a_known_one_of_unit_scale() -> None:
     rows = rows_of_places((48.2, 16.4), (None, None))
     assert not rows[1].any()
     assert np.allclose((rows[0, PARTS[1] :] ** 2).sum(), 3 * len(WAVES), atol=1e-3)
+
+
+def test_waves_that_would_tell_single_places_apart_are_left_out() -> None:
+    rows = rows_of_places((48.2, 16.4), (48.3, 16.4), spacing=5.0)
+    by_wave = rows[:, PARTS[1] :].reshape(2, len(WAVES), 6).any(axis=(0, 2))
+    assert by_wave.tolist() == (WAVES >= 10.0).tolist()
+
+
+def test_the_spacing_is_the_way_to_the_eighth_other_place() -> None:
+    """Half of the places twice: what lies at one place is one place."""
+    east = [0.0] + [0.01 * 2**n for n in range(11)]
+    places = [(0.0, at) for at in east]
+    spec = fit_features(corpus_of_places(*places, *places[:6], (None, None)), 0, seed=0)
+    eighth = [sorted(abs(at - other) for other in east)[NEIGHBOURS] for at in east]
+    assert spec.spacing == pytest.approx(float(np.median(eighth)) * KM_PER_DEGREE, rel=1e-3)
+    assert fit_features(corpus_of_places((1.0, 1.0), (None, None)), 0, seed=0).spacing == 0.0
