@@ -63,10 +63,7 @@ class FeatureSpec:
         plain[:, 0] = np.abs(text).sum(axis=1) > 0
         price, known = self._price(offers, currencies, chosen)
         plain[:, 1], plain[:, 2] = price, known
-        latitude = np.radians(offers.latitude[chosen])
-        longitude = np.radians(offers.longitude[chosen])
-        placed = ~(np.isnan(latitude) | np.isnan(longitude))
-        place = _on_the_sphere(latitude[placed], longitude[placed])
+        placed, place = _places(offers.latitude[chosen], offers.longitude[chosen])
         plain[placed, 3:6] = place
         waves[placed] = _waves(place) * np.repeat(2 * self.spacing <= WAVES, 6)
         created = offers.created_at[chosen]
@@ -88,13 +85,15 @@ class FeatureSpec:
         return np.where(known, np.clip((logs - mean) / deviation, -4, 4), 0.0), known
 
 
-def _on_the_sphere(
+def _places(
     latitude: NDArray[np.float64], longitude: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Radians (n,) -> points (n, 3) of the unit sphere."""
-    level = np.cos(latitude)
-    axes = [level * np.cos(longitude), level * np.sin(longitude), np.sin(latitude)]
-    return np.stack(axes, axis=1)
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Degrees (n,) -> which are known (n,), and the points of the unit sphere of those (m, 3)."""
+    placed = ~(np.isnan(latitude) | np.isnan(longitude))
+    north, east = np.radians(latitude[placed]), np.radians(longitude[placed])
+    level = np.cos(north)
+    axes = [level * np.cos(east), level * np.sin(east), np.sin(north)]
+    return placed, np.stack(axes, axis=1)
 
 
 def _waves(place: NDArray[np.float64]) -> Floats:
@@ -130,9 +129,7 @@ def fit_features(corpus: Corpus, reference: int, seed: int) -> FeatureSpec:
 
 def _spacing(offers: OfferColumns) -> float:
     """Km from a place to the NEIGHBOURS-th other one, the median over the places of ``offers``."""
-    latitude, longitude = np.radians(offers.latitude), np.radians(offers.longitude)
-    placed = ~(np.isnan(latitude) | np.isnan(longitude))
-    places = np.unique(_on_the_sphere(latitude[placed], longitude[placed]), axis=0)
+    places = np.unique(_places(offers.latitude, offers.longitude)[1], axis=0)
     if len(places) < 2:
         return 0.0
     nearest = cKDTree(places).query(places, k=1 + min(NEIGHBOURS, len(places) - 1))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scoring.corpus import Corpus
 from scoring.corpus_building import build_corpus
 from scoring.grid import KM_PER_DEGREE
-from scoring.offer_features import NEIGHBOURS, PARTS, WAVES, fit_features
+from scoring.offer_features import PARTS, WAVES, fit_features
 from tests.gnn.planted import snapshot_of
 
 
@@ -76,6 +76,6 @@ def test_the_spacing_is_the_way_to_the_eighth_other_place() -> None:
     east = [0.0] + [0.01 * 2**n for n in range(11)]
     places = [(0.0, at) for at in east]
     spec = fit_features(corpus_of_places(*places, *places[:6], (None, None)), 0, seed=0)
-    eighth = [sorted(abs(at - other) for other in east)[NEIGHBOURS] for at in east]
+    eighth = [sorted(abs(at - other) for other in east)[8] for at in east]
     assert spec.spacing == pytest.approx(float(np.median(eighth)) * KM_PER_DEGREE, rel=1e-3)
     assert fit_features(corpus_of_places((1.0, 1.0), (None, None)), 0, seed=0).spacing == 0.0
