@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from announcing.crowd import Crowd, Floats, Lists, Rows, Singles, unit_vectors
+from announcing.crowd import Crowd, Floats, Lists, Rows, Singles
 from core.entities import EvidenceKind
 from scoring.combination import Combination
 from scoring.components import (
@@ -40,6 +40,7 @@ from scoring.components import (
     WALK,
 )
 from scoring.corpus import KINDS, PURCHASED
+from scoring.grid import unit_vectors
 from scoring.kernels import OfferSide
 from scoring.pair_kernels import EARTH_RADIUS_KM, FINE, HALF_NEAR_KM
 from scoring.rows import OfferRows

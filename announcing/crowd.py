@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from scoring.buyers_kernel import vectors_of_buyers
 from scoring.corpus import BuyerColumns
+from scoring.grid import unit_vectors
 from scoring.scorer import Scorer
 from scoring.states import WEIGHT_OF_KIND, BuyerState
 
@@ -168,13 +169,6 @@ def crowd_of(scorer: Scorer, pieces: Pieces) -> Crowd:
         ),
         piece_kind=pieces.evidence_kind[order],
     )  # fmt: skip
-
-
-def unit_vectors(latitude: Floats, longitude: Floats) -> Floats:
-    """Places in radians (n,) -> (n, 3) on the unit sphere."""
-    flat = np.cos(latitude)
-    flat_east = (flat * np.cos(longitude), flat * np.sin(longitude))
-    return np.stack([*flat_east, np.sin(latitude)], axis=1)
 
 
 def _closure(ptr: NDArray[np.int64], values: Rows, categories: int) -> sp.csr_array:

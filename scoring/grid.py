@@ -10,6 +10,15 @@ from scoring.components import GRID_KM
 KM_PER_DEGREE = 111.195
 
 
+def unit_vectors(
+    latitude: NDArray[np.float64], longitude: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Places in radians (n,) -> (n, 3) on the unit sphere."""
+    flat = np.cos(latitude)
+    flat_east = (flat * np.cos(longitude), flat * np.sin(longitude))
+    return np.stack([*flat_east, np.sin(latitude)], axis=1)
+
+
 def cells_of(
     latitude: NDArray[np.float64], longitude: NDArray[np.float64]
 ) -> tuple[NDArray[np.int32], int]:

@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 
 from core.errors import DamagedError
 from scoring.corpus import FOREVER, Corpus, OfferColumns
+from scoring.grid import unit_vectors
 from scoring.pair_kernels import EARTH_RADIUS_KM
 from scoring.text import BUCKETS, TextEncoder, fit_text
 
@@ -91,9 +92,7 @@ def _places(
     """Degrees (n,) -> which are known (n,), and the points of the unit sphere of those (m, 3)."""
     placed = ~(np.isnan(latitude) | np.isnan(longitude))
     north, east = np.radians(latitude[placed]), np.radians(longitude[placed])
-    level = np.cos(north)
-    axes = [level * np.cos(east), level * np.sin(east), np.sin(north)]
-    return placed, np.stack(axes, axis=1)
+    return placed, unit_vectors(north, east)
 
 
 def _waves(place: NDArray[np.float64]) -> Floats:
