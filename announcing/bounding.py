@@ -14,12 +14,15 @@ from numba import njit
 
 from announcing.crowd import Crowd, Floats, Lists, Rows, Singles
 from core.entities import EvidenceKind
+from scoring.again import INTERESTED, LATELY, LEAST
 from scoring.combination import Combination
 from scoring.components import (
     CATEGORY,
     COSINE,
     DENSITY_QUARTER,
     EVIDENCE,
+    INTEREST,
+    INTEREST_LATELY,
     KIND_POPULARITY,
     LINKS,
     LOCAL_POPULARITY,
@@ -106,6 +109,7 @@ def upper_odds(
         REACH: crowd.reach,
         **_shared(crowd, side, offer, near.cells),
         **_linked(crowd, side, near),
+        **_interested(crowd, offer),
     }
     present = list(columns)
     start = by.bias + sum(by.weights[k] * value for k, value in _constant(side, offer).items())
@@ -122,10 +126,9 @@ def upper_odds(
         margin + _low_rank_margin(steep, crowd, side, offer),
         (float(by.knee), float(by.above)),
     )
-    if offer < len(crowd.piece.ptr) - 1:
-        own = slice(crowd.piece.ptr[offer], crowd.piece.ptr[offer + 1])
-        dealt = np.isin(crowd.piece_kind[own], (PURCHASED, DISMISSED))
-        odds[crowd.piece.row[own][dealt]] = -np.inf
+    own = _pieces_of(crowd, offer)
+    dealt = np.isin(crowd.piece_kind[own], (PURCHASED, DISMISSED))
+    odds[crowd.piece.row[own][dealt]] = -np.inf
     return odds
 
 
@@ -232,6 +235,24 @@ def _linked(crowd: Crowd, side: OfferSide, near: Neighbours) -> dict[int, Single
         columns[SLIM_ROOT] = np.sqrt(learned).astype(np.float32)
         columns[SLIM_LOG] = _log_more((FINE * learned).astype(np.float32))
         columns[SLIM_SQUARES] = np.sqrt(reach[1]).astype(np.float32)
+    return columns
+
+
+def _pieces_of(crowd: Crowd, offer: int) -> slice:
+    """The evidence on one offer; nobody holds one that came after the crowd was made."""
+    ptr = crowd.piece.ptr
+    return slice(ptr[offer], ptr[offer + 1]) if offer < len(ptr) - 1 else slice(0, 0)
+
+
+def _interested(crowd: Crowd, offer: int) -> dict[int, Singles]:
+    """What buyers did with that very offer, short of buying it."""
+    own = _pieces_of(crowd, offer)
+    said, row = crowd.piece_own[own], crowd.piece.row[own]
+    columns = {}
+    for component, kind in ((INTEREST, INTERESTED), (INTEREST_LATELY, LATELY)):
+        if said[:, kind].any():
+            sums = np.bincount(row, said[:, kind], len(crowd))
+            columns[component] = _log_more((sums / LEAST).astype(np.float32))
     return columns
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from scoring.again import own_of
 from scoring.buyers_kernel import vectors_of_buyers
 from scoring.corpus import BuyerColumns
 from scoring.grid import unit_vectors
@@ -42,6 +43,9 @@ class Pieces(NamedTuple):
     ptr: NDArray[np.int64]
     offer: Rows
     evidence_kind: NDArray[np.int8]
+    counts: Rows
+    first_at: NDArray[np.int64]
+    last_at: NDArray[np.int64]
     preference_ptr: NDArray[np.int64]
     preference_category: Rows
     preference_weight: Floats
@@ -71,6 +75,7 @@ class Crowd:
         cell: their evidence in each cell of the grids.
         piece: the weights of their evidence, by offer.
         piece_kind: (E,) the kinds of evidence of ``piece``.
+        piece_own: (E, OWNS) what each says of its own offer, see scoring.again.
     """
 
     z: Singles
@@ -88,6 +93,7 @@ class Crowd:
     cell: Lists
     piece: Lists
     piece_kind: NDArray[np.int8]
+    piece_own: Floats
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -96,9 +102,9 @@ class Crowd:
 def pieces_of(buyers: BuyerColumns) -> Pieces:
     """The snapshot's buyers."""
     return Pieces(
-        buyers.ptr, buyers.offer, buyers.evidence_kind, buyers.preference_ptr,
-        buyers.preference_category, buyers.preference_weight, buyers.kind, buyers.country,
-        buyers.latitude, buyers.longitude,
+        buyers.ptr, buyers.offer, buyers.evidence_kind, buyers.count, buyers.first_at,
+        buyers.last_at, buyers.preference_ptr, buyers.preference_category,
+        buyers.preference_weight, buyers.kind, buyers.country, buyers.latitude, buyers.longitude,
     )  # fmt: skip
 
 
@@ -119,6 +125,9 @@ def pieces_of_states(states: Sequence[BuyerState]) -> Pieces:
         ptr=ends("offers"),
         offer=joined("offers", np.int32),
         evidence_kind=joined("evidence_kinds", np.int8),
+        counts=joined("counts", np.int32),
+        first_at=joined("first_at", np.int64),
+        last_at=joined("last_at", np.int64),
         preference_ptr=ends("preference_categories"),
         preference_category=joined("preference_categories", np.int32),
         preference_weight=joined("preference_weights", np.float64),
@@ -134,6 +143,11 @@ def crowd_of(scorer: Scorer, pieces: Pieces) -> Crowd:
     side, corpus = scorer.side, scorer.corpus
     buyers = len(pieces.kind)
     weight = WEIGHT_OF_KIND[pieces.evidence_kind]
+    constants = scorer.constants
+    own = own_of(
+        pieces.evidence_kind, pieces.counts, pieces.first_at, pieces.last_at, constants.now,
+        constants.fading,
+    )  # fmt: skip
     owner = np.repeat(np.arange(buyers, dtype=np.int32), np.diff(pieces.ptr))
     total = np.bincount(owner, weights=weight, minlength=buyers)
     share = 1.0 / np.where(total > 0.0, total, np.inf)
@@ -168,6 +182,7 @@ def crowd_of(scorer: Scorer, pieces: Pieces) -> Crowd:
             _pointers(pieces.offer, len(corpus.offers)), owner[order], weight[order]
         ),
         piece_kind=pieces.evidence_kind[order],
+        piece_own=own[order],
     )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ from graph.frames import conform
 from scoring.metrics import measure_top, restricted
 from synthetic.generate import build
 from synthetic.spec import MarketplaceSpec
+from synthetic.truth import Truth
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 K = 10
@@ -66,12 +67,17 @@ def main() -> None:
         asked.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
-def marketplace() -> Split:
-    """The marketplace before and after the cut; every tenth offer is unknown before it."""
+def whole_marketplace() -> tuple[GraphSnapshot, Truth]:
+    """The generated marketplace of default size and seed, and its truth."""
     made = build(MarketplaceSpec())
     tables = {name: conform(made.tables[name], schema) for name, schema in SCHEMAS.items()}
     tables = {name: t.sort("id") if "id" in t.columns else t for name, t in tables.items()}
-    split = split_snapshot(GraphSnapshot("market00", 1, NOW, **tables), 0.2, seed=0)
+    return GraphSnapshot("market00", 1, NOW, **tables), made.truth
+
+
+def marketplace() -> Split:
+    """The marketplace before and after the cut; every tenth offer is unknown before it."""
+    split = split_snapshot(whole_marketplace()[0], 0.2, seed=0)
     unknown = split.known.offers["id"].gather_every(UNKNOWN)
     met = ~pl.col("offer_id").is_in(unknown.implode())
     known = replace(

@@ -1,22 +1,37 @@
-"""How fast purchases and sales fade, estimated from what buyers took next.
+"""How fast purchases, interest and sales fade, estimated from what buyers took next.
 
-Two likelihoods, each of what is there after the cut given what was there before: the trend's
-half-life is the one under which the recent shares foretell best which offers are taken at all; the
-half-life of a buyer's own purchases the one that foretells best which of its offers it takes again.
-Both are tried at fractions of the time that the data spans, whose length they thus need not know.
+Likelihoods of what is there after the cut given what was there before: the trend's half-life is the
+one under which the recent shares foretell best which offers are taken at all; that of a buyer's own
+purchases the one that foretells best which of its offers it takes again; that of its interest the
+one that foretells best which of the offers it looked at it buys. All are tried at fractions of the
+time that the data spans, whose length they thus need not know.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from scoring.again import DAY, NEVER, Fading, again_of, latest, trend_of
+from scoring.again import (
+    BOUGHT,
+    DAY,
+    INTERESTED,
+    LATELY,
+    LEAST,
+    NEVER,
+    OWNS,
+    Fading,
+    latest,
+    own_of,
+    trend_of,
+)
 from scoring.corpus import PURCHASED, Corpus
 from scoring.ragged import Ragged
+from scoring.states import WEIGHT_OF_KIND
 
 Floats = NDArray[np.float64]
 # Fewer buyers who bought something again than this tell nothing about how.
@@ -24,6 +39,8 @@ FEWEST_REPEATERS = 20
 # Fractions of the data's span that are tried as half-lives, the longest first.
 SALES_FRACTIONS = tuple(2.0**-k for k in range(8))
 OWN_FRACTIONS = tuple(2.0**-k for k in range(-1, 6))
+# Of a year down to hours: who looks at an offer takes it soon or not.
+INTEREST_FRACTIONS = tuple(2.0**-k for k in range(12))
 RIDGE = 1e-3
 
 
@@ -37,7 +54,8 @@ def tune_fading(corpus: Corpus, taken: Ragged) -> Fading:
     if days <= 0.0:
         return NEVER
     fading = _tuned_sales(corpus, taken, days)
-    return _tuned_own(corpus, taken, days, fading)
+    fading = _tuned_own(corpus, taken, days, fading)
+    return _tuned_interest(corpus, taken, days, fading)
 
 
 def _span_days(corpus: Corpus) -> float:
@@ -76,25 +94,63 @@ def _tuned_sales(corpus: Corpus, taken: Ragged, days: float) -> Fading:
 
 def _tuned_own(corpus: Corpus, taken: Ragged, days: float, fading: Fading) -> Fading:
     """The best of OWN_FRACTIONS by the likelihood of what was taken again, trend and all given."""
-    b, now = corpus.buyers, latest(corpus)
-    owner = np.repeat(np.arange(len(b)), np.diff(b.ptr))
+    options = [fading, *(replace(fading, own_days=days * f) for f in OWN_FRACTIONS)]
+    bought = corpus.buyers.evidence_kind == PURCHASED
+    return _likeliest(corpus, taken, bought, options, lambda own: own[:, [BOUGHT]])
+
+
+def _tuned_interest(corpus: Corpus, taken: Ragged, days: float, fading: Fading) -> Fading:
+    """The best of INTEREST_FRACTIONS by the likelihood of what was taken of what took interest."""
+    options = [fading, *(replace(fading, interest_days=days * f) for f in INTEREST_FRACTIONS)]
+    b = corpus.buyers
+    keys = _keys_of(corpus)
     bought = b.evidence_kind == PURCHASED
-    width = np.int64(len(corpus.offers))
+    of_interest = (WEIGHT_OF_KIND[b.evidence_kind] > 0.0) & ~np.isin(keys, keys[bought])
+    return _likeliest(
+        corpus, taken, of_interest, options,
+        lambda own: np.log1p(own[:, [INTERESTED, LATELY]] / LEAST),
+    )  # fmt: skip
+
+
+def _keys_of(corpus: Corpus) -> NDArray[np.int64]:
+    """Of each piece of evidence (E,) a number for its buyer and offer."""
+    b = corpus.buyers
+    owner = np.repeat(np.arange(len(b)), np.diff(b.ptr))
+    return owner * np.int64(len(corpus.offers)) + b.offer
+
+
+def _likeliest(
+    corpus: Corpus,
+    taken: Ragged,
+    pieces: NDArray[np.bool_],
+    options: Sequence[Fading],
+    told: Callable[[Floats], Floats],
+) -> Fading:
+    """The option under which it was likeliest what buyers took of the offers of some pieces (E,).
+
+    The first of ``options`` where fewer than FEWEST_REPEATERS took any. ``told`` makes features
+    (P, F) of what the pieces of each offer say of it (P, OWNS).
+    """
+    b, now, width = corpus.buyers, latest(corpus), np.int64(len(corpus.offers))
     after = np.repeat(np.arange(len(b)), np.diff(taken.ptr)) * width + taken.values
-    again = bought & np.isin(owner * width + b.offer, after)
-    repeaters = np.bincount(owner[again], minlength=len(b)) > 0
-    if int(repeaters.sum()) < FEWEST_REPEATERS:
-        return fading
-    kept = np.flatnonzero(bought & repeaters[owner])
-    degree = np.bincount(b.offer[bought], minlength=len(corpus.offers))
-    trend = trend_of(b, len(corpus.offers), now, fading)
-    shared = np.stack([np.log(degree[b.offer[kept]]), trend[b.offer[kept]]], axis=1)
+    keys = _keys_of(corpus)
+    took = np.unique(keys[pieces & np.isin(keys, after)] // width)
+    if len(took) < FEWEST_REPEATERS:
+        return options[0]
+    kept = np.flatnonzero(pieces & np.isin(keys // width, took))
+    pairs, number = np.unique(keys[kept], return_inverse=True)
+    owner, offer = pairs // width, pairs % width
+    degree = np.bincount(b.offer[b.evidence_kind == PURCHASED], minlength=len(corpus.offers))
+    trend = trend_of(b, len(corpus.offers), now, options[0])
+    shared = np.stack([np.log1p(degree[offer]), trend[offer]], axis=1)
     losses: dict[Fading, float] = {}
-    for option in (fading, *(replace(fading, own_days=days * f) for f in OWN_FRACTIONS)):
-        own = again_of(
+    for option in options:
+        own = np.zeros((len(pairs), OWNS))
+        said = own_of(
             b.evidence_kind[kept], b.count[kept], b.first_at[kept], b.last_at[kept], now, option
         )
-        losses[option] = _loss(np.column_stack([own, shared]), again[kept], owner[kept])
+        np.add.at(own, number, said)
+        losses[option] = _loss(np.column_stack([told(own), shared]), np.isin(pairs, after), owner)
     return min(losses, key=lambda option: losses[option])
 
 

@@ -20,6 +20,8 @@ from scoring.combination import logit_rows
 from scoring.components import (
     COMPONENTS,
     COSINE,
+    INTEREST,
+    INTEREST_LATELY,
     NEAR_5,
     PER_BUYER,
     POPULARITY,
@@ -42,6 +44,7 @@ RIDGE = 1e-3
 # What tells the likeliest offers well enough to draw examples of them.
 ROUGH = np.zeros(len(COMPONENTS))
 ROUGH[[WALK, SLIM_LOG, COSINE, NEAR_5, POPULARITY, TREND]] = 1.0, 1.0, 5.0, 0.5, 1.0, 1.0
+ROUGH[[INTEREST, INTEREST_LATELY]] = 1.0
 # Examples read at once in full precision: what bounds the memory.
 ROWS = 65_536
 SINGLES = {

@@ -1,9 +1,11 @@
-"""Buying again: how much a buyer's past purchases of an offer count now, and what sells lately.
+"""The very offer: what a buyer's purchases of it and interest in it count now; what sells lately.
 
 A purchase fades by half in every half-life; what is left of a buyer's purchases of an offer is
-their number, faded. An offer's trend says how many times more of the purchases it has lately than
-ever. Both half-lives are estimated on a validation slice (gnn.again_tuning), never set by hand:
-what is bought in a season fades within days, what a wholesaler keeps in stock within a year.
+their number, faded. Interest is all that a buyer did with an offer short of buying it. It counts
+twice, faded and as it is: most of it leads to a purchase within days or never, and the rest still
+tells a taste. An offer's trend says how many times more of the purchases it has lately than ever.
+All half-lives are estimated on a validation slice (gnn.again_tuning), never set by hand: what is
+bought in a season fades within days, what a wholesaler keeps in stock within a year.
 
 Sources: counts that fade with time are the personal part of TIFU-KNN (Hu et al., 2020,
 doi:10.1145/3397271.3401066); popularity among recent purchases, of Ji et al. (2020,
@@ -19,6 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from scoring.corpus import PURCHASED, BuyerColumns, Corpus
+from scoring.states import WEIGHT_OF_KIND
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -27,6 +30,10 @@ DAY = 86_400_000_000.0
 LOG_2 = np.log(2.0)
 # The part of a purchase that begins to count; what is fitted makes up for other choices.
 LEAST = 0.1
+# What a piece of evidence says of its own offer: of buying it again, of interest in it, and of
+# interest lately.
+BOUGHT, INTERESTED, LATELY = range(3)
+OWNS = 3
 # How many purchases that are as many as ever are added to what an offer sold lately.
 PRIOR_PURCHASES = 1.0
 LIFT_LIMIT = 3.0
@@ -34,10 +41,14 @@ LIFT_LIMIT = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Fading:
-    """Half-lives in days: of a buyer's own purchases, of an offer's sales; None: never fades."""
+    """Half-lives in days; None: never fades.
+
+    Of a buyer's own purchases, of an offer's sales, of a buyer's interest in an offer.
+    """
 
     own_days: float | None = None
     sales_days: float | None = None
+    interest_days: float | None = None
 
 
 NEVER = Fading()
@@ -73,7 +84,7 @@ def faded_counts(
     return left
 
 
-def again_of(
+def own_of(
     kinds: NDArray[np.int8],
     counts: NDArray[np.int32],
     first_at: Times,
@@ -81,32 +92,43 @@ def again_of(
     now: int,
     fading: Fading,
 ) -> Floats:
-    """The component ``again`` (E,) that each piece of evidence (E,) gives to its own offer.
+    """What each piece of evidence (E,) says of its own offer: (E, OWNS), 0 or above.
 
-    log(1 + faded count / LEAST), above 0 and unbounded; 0 for what is no purchase. A piece's
-    number reads nothing but the piece, so that taking the piece away takes it away whole.
+    BOUGHT is the component ``again``, log(1 + faded count / LEAST) of purchases. INTERESTED and
+    LATELY are of what is no purchase the number times the kind's weight, as it is and faded; those
+    of an offer's pieces are added up. A piece's numbers read nothing but the piece, so that taking
+    the piece away takes it away whole.
     """
-    half_life = _or_never(fading.own_days)
-    again: Floats = _again_of(kinds, counts, first_at, last_at, now, half_life)
-    return again
+    own: Floats = _own_of(
+        kinds, counts, first_at, last_at, now, WEIGHT_OF_KIND, _or_never(fading.own_days),
+        _or_never(fading.interest_days),
+    )  # fmt: skip
+    return own
 
 
 @njit(cache=True, nogil=True)
-def _again_of(
+def _own_of(
     kinds: NDArray[np.int8],
     counts: NDArray[np.int32],
     first_at: Times,
     last_at: Times,
     now: int,
-    half_life: float,
+    weights: Floats,
+    own_half_life: float,
+    interest_half_life: float,
 ) -> Floats:
     # One piece at a time: a vectorised logarithm may round otherwise in another place of an array.
-    again = np.zeros(len(kinds), dtype=np.float64)
+    own = np.zeros((len(kinds), OWNS), dtype=np.float64)
     for e in range(len(kinds)):
         if kinds[e] == PURCHASED:
-            left = faded_count(counts[e], first_at[e], last_at[e], now, half_life)
-            again[e] = np.log1p(left / LEAST)
-    return again
+            left = faded_count(counts[e], first_at[e], last_at[e], now, own_half_life)
+            own[e, BOUGHT] = np.log1p(left / LEAST)
+        else:
+            weight = weights[kinds[e]]
+            left = faded_count(counts[e], first_at[e], last_at[e], now, interest_half_life)
+            own[e, INTERESTED] = weight * counts[e]
+            own[e, LATELY] = weight * left
+    return own
 
 
 def trend_of(buyers: BuyerColumns, offers: int, now: int, fading: Fading) -> Floats:

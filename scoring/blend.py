@@ -124,6 +124,7 @@ UNTRAINED = Blend.of(
         "popularity": 1.0,
         "kind_popularity": 0.5,
         "again": 1.0,
+        "interest": 0.5,
     },
     bias=-5.0,
 )

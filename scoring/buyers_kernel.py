@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from scoring.again import OWNS
 from scoring.combination import Combination, score_of
 from scoring.components import (
     COMPONENTS,
@@ -98,7 +99,7 @@ def vectors_of_buyers(
 def _reached(
     pieces: Rows,
     weights: Floats,
-    again: Floats,
+    own: Floats,
     offer: int,
     column: Floats,
     walk_mass: Floats,
@@ -117,7 +118,8 @@ def _reached(
         total += weight
         mass += weight * walk_mass[j]
         if j == offer:
-            reach[OWN] += again[e]
+            for k in range(OWNS):
+                reach[OWN + k] += own[e, k]
         if column[j, LINKED] > 0.0:
             reach[WALKED] += weight * column[j, WALKED]
             reach[LINKED] += weight
@@ -192,7 +194,7 @@ def scores_of_buyers(
     ptr: Offsets,
     offers: Rows,
     weights: Floats,
-    again: Floats,
+    own: Floats,
     kinds: Rows,
     countries: Rows,
     latitudes: Floats,
@@ -207,8 +209,7 @@ def scores_of_buyers(
     """Scores (B,) of every buyer for one offer.
 
     ``column`` (N, REACHES) holds what a piece of weight 1 at each offer adds to the reach here,
-    ``again`` (E,) what each piece adds to that of its own offer; ``context`` (N,) is as
-    in Who.
+    ``own`` (E, OWNS) what each piece says of its own offer; ``context`` (N,) is as in Who.
     """
     scores = np.empty(len(ptr) - 1, dtype=np.float64)
     by_category, liking, in_cell = np.zeros(sizes[0]), np.zeros(sizes[0]), np.zeros(sizes[3])
@@ -233,7 +234,7 @@ def scores_of_buyers(
     for b in range(len(ptr) - 1):
         rows = slice(ptr[b], ptr[b + 1])
         pieces, weighing = offers[rows], weights[rows]
-        total, mass = _reached(pieces, weighing, again[rows], offer, column, walk_mass, reach)
+        total, mass = _reached(pieces, weighing, own[rows], offer, column, walk_mass, reach)
         fill_reach(phi, reach, walk_scale)
         fill_products(phi, offer, vectors, low_rank, low_rank_out, z[b])
         share = share_of(total)

@@ -40,6 +40,8 @@ COMPONENTS = (
     "again",
     "evidence",
     "reach",
+    "interest",
+    "interest_lately",
     "context",
 )
 (
@@ -74,6 +76,8 @@ COMPONENTS = (
     AGAIN,
     EVIDENCE,
     REACH,
+    INTEREST,
+    INTEREST_LATELY,
     CONTEXT,
 ) = range(len(COMPONENTS))
 
@@ -84,6 +88,7 @@ GROUP = np.arange(len(COMPONENTS))
 GROUP[[LINKS, SLIM, SLIM_ROOT, SLIM_LOG, SLIM_SQUARES, LOW_RANK, LOW_RANK_LOG]] = WALK
 GROUP[NEAR_QUARTER : DENSITY_125 + 1] = PLACE
 GROUP[TREND] = POPULARITY
+GROUP[INTEREST_LATELY] = INTEREST
 # These are the same for every offer of a buyer: they bend the others, and say how much it takes at
 # all.
 PER_BUYER = (EVIDENCE, REACH)

@@ -71,7 +71,7 @@ def effects_of_pieces(
     columns, pieces = _candidates(scorer, state, offers, most)
     masked = mask_pieces(
         scorer.side, scorer.tower.buyer, reading.who, reading.sums, reading.reach,
-        state.offers[pieces], state.weights[pieces], scorer.again_of_pieces(state)[pieces],
+        state.offers[pieces], state.weights[pieces], scorer.own_of_pieces(state)[pieces],
         offers[columns],
     )  # fmt: skip
     scores, without = scorer.combine(phi), scorer.combine(masked)

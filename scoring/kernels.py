@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from scoring.again import OWNS
 from scoring.rows import OfferRows
 
 Floats = NDArray[np.float64]
@@ -20,9 +21,9 @@ Rows = NDArray[np.int32]
 Offsets = NDArray[np.int64]
 
 # What a buyer's evidence adds up to at each offer: walk weight, links, slim weight, its squares,
-# and what the buyer's own purchases of the offer say of buying it again.
+# and, from OWN on, what the pieces with that very offer say of it (scoring.again).
 WALKED, LINKED, LEARNED, SQUARED, OWN = range(5)
-REACHES = 5
+REACHES = OWN + OWNS
 # Below this the evidence has been taken away whole; what is left is rounding.
 NOTHING = 1e-9
 
@@ -219,11 +220,11 @@ def sum_up(sums: Sums, side: OfferSide) -> None:
 
 @njit(cache=True, nogil=True)
 def add_evidence(
-    sums: Sums, side: OfferSide, offers: Rows, weights: Floats, again: Floats, reach: Floats
+    sums: Sums, side: OfferSide, offers: Rows, weights: Floats, own: Floats, reach: Floats
 ) -> None:
     """Sum up pieces (E,) in their given order; add to ``reach`` (N, REACHES) at every offer.
 
-    ``again`` (E,) is what each piece says of buying its own offer again.
+    ``own`` (E, OWNS) is what each piece says of its own offer.
     """
     walk, slim = side.walk, side.slim
     for e in range(len(offers)):
@@ -231,13 +232,14 @@ def add_evidence(
         if weight == 0.0:
             continue
         add_piece(sums, side, j, weight)
-        reach[j, OWN] += again[e]
+        for k in range(OWNS):
+            reach[j, OWN + k] += own[e, k]
         for at in range(walk.ptr[j], walk.ptr[j + 1]):
-            own = reach[walk.offer[at]]
-            own[WALKED] += weight * walk.weight[at]
-            own[LINKED] += weight
+            there = reach[walk.offer[at]]
+            there[WALKED] += weight * walk.weight[at]
+            there[LINKED] += weight
         for at in range(slim.ptr[j], slim.ptr[j + 1]):
-            own = reach[slim.offer[at]]
+            there = reach[slim.offer[at]]
             learned = np.float64(slim.weight[at])
-            own[LEARNED] += weight * learned
-            own[SQUARED] += weight * (learned * learned)
+            there[LEARNED] += weight * learned
+            there[SQUARED] += weight * (learned * learned)

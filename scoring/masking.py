@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from scoring.again import OWNS
 from scoring.kernels import (
     LEARNED,
     LINKED,
@@ -27,11 +28,12 @@ from scoring.rows import place_of
 
 @njit(cache=True, nogil=True)
 def _take_out(
-    side: OfferSide, evidence: int, weight: float, again: float, offer: int, reach: Floats
+    side: OfferSide, evidence: int, weight: float, own: Floats, offer: int, reach: Floats
 ) -> None:
     """Take what one piece adds to ``reach`` (REACHES,) at one offer away again."""
     if evidence == offer:
-        reach[OWN] -= again
+        for k in range(OWNS):
+            reach[OWN + k] -= own[k]
     at = place_of(side.walk, evidence, offer)
     if at >= 0:
         reach[WALKED] -= weight * side.walk.weight[at]
@@ -52,7 +54,7 @@ def mask_pieces(
     reach: Floats,
     evidence: Rows,
     weights: Floats,
-    again: Floats,
+    own: Floats,
     offers: Rows,
 ) -> Floats:
     """Components (n, WIDTH) of offers (n,), each without one piece of evidence (n,) of its weight.
@@ -73,7 +75,7 @@ def mask_pieces(
         of_piece = offers[first:last]
         rest = reach[of_piece]
         for n in range(first, last):
-            _take_out(side, piece, weight, again[n], offers[n], rest[n - first])
+            _take_out(side, piece, weight, own[n], offers[n], rest[n - first])
         fill_components(side, who, sums, z, rest, of_piece, phi[first:last])
         add_piece(sums, side, piece, weight)
         first = last

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from scoring.again import BOUGHT, INTERESTED, LATELY, LEAST
 from scoring.components import (
     AGAIN,
     CATEGORY,
@@ -18,6 +19,8 @@ from scoring.components import (
     DENSITY_QUARTER,
     EVIDENCE,
     GRID_KM,
+    INTEREST,
+    INTEREST_LATELY,
     KIND_POPULARITY,
     LINKS,
     LOCAL_POPULARITY,
@@ -85,7 +88,9 @@ def fill_reach(phi: Floats, reach: Floats, walk_scale: float) -> None:
     phi[SLIM_ROOT] = np.sqrt(learned)
     phi[SLIM_LOG] = log_more(FINE * learned)
     phi[SLIM_SQUARES] = np.sqrt(max(reach[SQUARED], 0.0))
-    phi[AGAIN] = reach[OWN]
+    phi[AGAIN] = reach[OWN + BOUGHT]
+    phi[INTEREST] = log_more(reach[OWN + INTERESTED] / LEAST)
+    phi[INTEREST_LATELY] = log_more(reach[OWN + LATELY] / LEAST)
 
 
 @njit(cache=True, nogil=True, forceinline=True)

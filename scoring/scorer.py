@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.context import Context
-from scoring.again import Fading, again_of
+from scoring.again import Fading, own_of
 from scoring.artifact import Model
 from scoring.blend import UNTRAINED, Blend
 from scoring.buyers_kernel import empty_sums, scores_of_buyers, vectors_of_buyers
@@ -40,7 +40,7 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 # Derived from buyers' rows and walk rows only; seconds to make on a large graph.
 _KEPT = (
-    "walk_columns", "slim_columns", "_vectors", "_weights", "_again", "_latitudes", "_longitudes",
+    "walk_columns", "slim_columns", "_vectors", "_weights", "_own", "_latitudes", "_longitudes",
 )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ class Scorer:
         column[slim.offer[near], LEARNED] = slim.weight[near]
         scores: Floats = scores_of_buyers(
             self.side, offer, column, self._vectors, b.ptr, b.offer, self._weights,
-            self._again, b.kind, b.country, self._latitudes, self._longitudes,
+            self._own, b.kind, b.country, self._latitudes, self._longitudes,
             b.preference_ptr, b.preference_category, b.preference_weight,
             self._lifted(context), self.blend.combination, self._sizes,
         )  # fmt: skip
@@ -117,16 +117,14 @@ class Scorer:
         """Sum a buyer's evidence up once, for any number of scores."""
         sums = empty_sums(self.side, self._sizes)
         reach = np.zeros((len(self.corpus.offers), REACHES))
-        add_evidence(
-            sums, self.side, state.offers, state.weights, self.again_of_pieces(state), reach
-        )
+        add_evidence(sums, self.side, state.offers, state.weights, self.own_of_pieces(state), reach)
         who = self.who(state, context)
         return Reading(sums, who, self.vector(sums, who), reach, context)
 
-    def again_of_pieces(self, state: BuyerState) -> Floats:
-        """(E,) what each of a buyer's pieces says of buying its own offer again."""
+    def own_of_pieces(self, state: BuyerState) -> Floats:
+        """(E, OWNS) what each of a buyer's pieces says of its own offer."""
         c, s = self.constants, state
-        return again_of(s.evidence_kinds, s.counts, s.first_at, s.last_at, c.now, c.fading)
+        return own_of(s.evidence_kinds, s.counts, s.first_at, s.last_at, c.now, c.fading)
 
     def who(self, state: BuyerState, context: Context = ()) -> Who:
         """Everything about a buyer but its evidence, in the kernels' terms."""
@@ -226,9 +224,9 @@ class Scorer:
         return weights
 
     @cached_property
-    def _again(self) -> Floats:
+    def _own(self) -> Floats:
         b, c = self.corpus.buyers, self.constants
-        return again_of(b.evidence_kind, b.count, b.first_at, b.last_at, c.now, c.fading)
+        return own_of(b.evidence_kind, b.count, b.first_at, b.last_at, c.now, c.fading)
 
     @cached_property
     def _latitudes(self) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -68,6 +69,34 @@ def _snapshot(rows: list[tuple[str, str, datetime]]) -> GraphSnapshot:
     return GraphSnapshot("planted", 0, END, **tables)
 
 
+def watched(lead: float, seed: int = 0) -> GraphSnapshot:
+    """Buyers who look at offers at random, and soon after buy one in four of what they looked at.
+
+    How long after is exponential with a mean of ``lead`` days.
+    """
+    random = np.random.default_rng(seed)
+    looks: list[tuple[str, str, str, datetime]] = []
+    bought: list[tuple[str, str, datetime]] = []
+    for buyer in range(BUYERS):
+        for day in random.uniform(0, DAYS, 40):
+            offer = int(random.integers(OFFERS))
+            looks.append((f"b{buyer:03d}", f"o{offer:03d}", "VIEWED", _at(day)))
+            later = day + random.exponential(lead)
+            if random.random() < 0.25 and later < DAYS:
+                bought.append((f"b{buyer:03d}", f"o{offer:03d}", _at(later)))
+    schema = SCHEMAS["interactions"]
+    seen = pl.DataFrame(looks, ["buyer_id", "offer_id", "kind", "at"], orient="row")
+    interactions = seen.select(
+        (pl.col(c).cast(t) if c in seen.columns else pl.lit(None, t).alias(c))
+        for c, t in schema.items()
+    )
+    return replace(_snapshot(bought), interactions=interactions)
+
+
+def _at(day: float) -> datetime:
+    return END - timedelta(days=DAYS - float(day))
+
+
 def tuned(snapshot: GraphSnapshot) -> Fading:
     split = split_snapshot(snapshot, 0.1, 0)
     return tune_fading(build_corpus(split.known), taken_after(split.fresh, split.repeated))
@@ -90,6 +119,18 @@ def test_short_habits_are_found() -> None:
     fading = tuned(market(fashion=0.0, habit=15.0))
     assert fading.own_days is not None
     assert 7 <= fading.own_days <= 40
+
+
+def test_interest_fades_as_fast_as_it_leads_to_purchases() -> None:
+    soon, later = (tuned(watched(lead)).interest_days for lead in (2.0, 60.0))
+    assert soon is not None
+    assert later is not None
+    assert soon <= 8
+    assert later >= 3 * soon
+
+
+def test_without_interest_nothing_of_it_fades() -> None:
+    assert tuned(market(fashion=25.0, habit=200.0)).interest_days is None
 
 
 def test_where_nothing_changes_sales_do_not_fade() -> None:

@@ -8,13 +8,16 @@ import pytest
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
 from gnn import blending
-from gnn.blending import Asked, Examples, calibrated, gather_examples, logits_of
+from gnn.again_tuning import tune_fading
+from gnn.blending import Asked, Examples, calibrated, fit_weights, gather_examples, logits_of
 from gnn.split import split_snapshot
+from scoring.again import LEAST
 from scoring.blend import Blend
 from scoring.components import (
     COMPONENTS,
     COSINE,
     EVIDENCE,
+    INTEREST_LATELY,
     NEAR_5,
     POPULARITY,
     SLIM_LOG,
@@ -24,6 +27,7 @@ from scoring.components import (
 from scoring.corpus_building import build_corpus
 from scoring.scorer import build_scorer
 from scoring.states import state_of
+from tests.gnn.test_again_tuning import BUYERS, watched
 
 HARD, EASY = 10, 5
 
@@ -89,3 +93,18 @@ def test_the_score_says_how_much_each_buyer_takes() -> None:
     assert found.calibrated
     first = slice(0, each)
     assert np.array_equal(np.argsort(said[first]), np.argsort(walk[first]))
+
+
+def test_an_offer_looked_at_lately_is_as_likely_as_it_is_bought() -> None:
+    """One look in four leads to a purchase, some twenty days later, and nothing else does."""
+    split = split_snapshot(watched(20.0), 0.1, 0, first_purchases=True)
+    corpus = build_corpus(split.known)
+    scorer = build_scorer(corpus, fading=tune_fading(corpus, split.taken))
+    examples = gather_examples(
+        [Asked(scorer, np.arange(BUYERS), split.fresh)], np.random.default_rng(0), SILENT
+    )
+    scores = 1.0 / (1.0 + np.exp(-logits_of(fit_weights(examples), examples)))
+    just = examples.phi[:, INTEREST_LATELY] > np.log1p(0.2 / LEAST)
+    assert just.sum() > 100
+    assert scores[just].mean() == pytest.approx(examples.taken[just].mean(), rel=0.15)
+    assert scores[just].mean() > 8 * scores[~just].mean()

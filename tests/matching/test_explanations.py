@@ -83,7 +83,7 @@ async def check_explanations(
         buyer = state.buyer_state(buyer_id)
         assert buyer is not None
         ranked = rank_offer_rows(state, buyer, ANYTHING, datetime(2026, 1, 1, tzinfo=UTC))
-        row = rng.choice([*ranked.rows[:20], *rng.sample(ranked.rows, 5)])
+        row = rng.choice([*ranked.rows[:20], *rng.sample(ranked.rows, 20)])
         offer_id, score = state.corpus.offers.ids[row], float(ranked.scores[row])
         told = rng.choice(explain_offers(state, buyer_id, buyer, np.array([row], np.int32), 6)[0])
         # Paths first: what is deleted below is no longer counted among the peers of others.

@@ -92,7 +92,7 @@ def random_snapshot(
             "buyer_id": picked(buyer_ids, 200),
             "offer_id": picked(offer_ids, 200),
             "kind": picked(list(KIND_NAMES), 200),
-            "at": [START] * 200,
+            "at": [START + timedelta(days=n) for n in range(200)],
             "value": [None] * 200,
             "context": [None] * 200,
         },
@@ -159,7 +159,7 @@ def random_model(snapshot: GraphSnapshot, seed: int = 5, dimension: int = 12) ->
         "countries": ["DE", "FR", "GB"],
         "activation": "relu",
         "walk": {"neighbours": 20},
-        "again": {"own_days": 60.0, "sales_days": 30.0},
+        "again": {"own_days": 60.0, "sales_days": 30.0, "interest_days": 40.0},
         "blend": Blend(blend).as_mapping(),
     }
     return Model("random", offer_ids, arrays, manifest)

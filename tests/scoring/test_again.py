@@ -1,4 +1,4 @@
-"""What is left of past purchases, and what sells lately."""
+"""What is left of past purchases and of interest, and what sells lately."""
 
 from __future__ import annotations
 
@@ -9,15 +9,27 @@ import numpy as np
 import polars as pl
 import pytest
 
+from core.entities import EvidenceKind
 from core.snapshot import GraphSnapshot
 from scoring import tower as tower_module
-from scoring.again import LEAST, NEVER, Fading, again_of, faded_count, latest, trend_of
-from scoring.components import AGAIN, TREND
+from scoring.again import (
+    BOUGHT,
+    INTERESTED,
+    LATELY,
+    LEAST,
+    NEVER,
+    Fading,
+    faded_count,
+    latest,
+    own_of,
+    trend_of,
+)
+from scoring.components import AGAIN, INTEREST, INTEREST_LATELY, TREND
 from scoring.corpus import KINDS, PURCHASED, BuyerColumns
 from scoring.corpus_building import build_corpus
 from scoring.effects import Mask, effects_of_pieces
 from scoring.scorer import Scorer, build_scorer
-from scoring.states import state_of
+from scoring.states import WEIGHT_OF_KIND, state_of
 from tests.scoring.snapshots import random_model, random_snapshot
 from tests.scoring.test_scorer import NoEncoder
 
@@ -56,15 +68,22 @@ def test_time_that_passes_keeps_the_order_of_a_buyers_offers() -> None:
     assert np.array_equal(np.argsort(now), np.argsort(later))
 
 
-def test_only_purchases_speak_for_buying_again() -> None:
+def test_purchases_speak_for_buying_again_and_all_else_of_interest() -> None:
     kinds = np.arange(len(KINDS), dtype=np.int8)
     size = len(kinds)
     times = np.full(size, NOW - 30 * DAY)
-    again = again_of(kinds, np.full(size, 4, np.int32), times, times, NOW, Fading(30.0))
-    assert again[PURCHASED] == pytest.approx(np.log1p(2.0 / LEAST))
-    assert not np.delete(again, PURCHASED).any()
-    often = again_of(kinds, np.full(size, 4, np.int32), times, times, NOW, NEVER)
-    assert often[PURCHASED] == pytest.approx(np.log1p(4.0 / LEAST))
+    fading = Fading(own_days=30.0, interest_days=15.0)
+    own = own_of(kinds, np.full(size, 4, np.int32), times, times, NOW, fading)
+    assert own[PURCHASED, BOUGHT] == pytest.approx(np.log1p(2.0 / LEAST))
+    assert not np.delete(own[:, BOUGHT], PURCHASED).any()
+    assert not own[PURCHASED, [INTERESTED, LATELY]].any()
+    others = np.delete(np.arange(size), PURCHASED)
+    assert np.allclose(own[others, INTERESTED], 4.0 * WEIGHT_OF_KIND[others], rtol=1e-12)
+    assert np.allclose(own[others, LATELY], WEIGHT_OF_KIND[others], rtol=1e-12)
+    assert not own[KINDS.index(EvidenceKind.DISMISSED)].any()
+    often = own_of(kinds, np.full(size, 4, np.int32), times, times, NOW, NEVER)
+    assert often[PURCHASED, BOUGHT] == pytest.approx(np.log1p(4.0 / LEAST))
+    assert np.array_equal(often[:, LATELY], often[:, INTERESTED])
 
 
 def test_the_columns_count_between_first_and_last() -> None:
@@ -172,6 +191,42 @@ def test_the_purchases_of_an_offer_are_among_what_explains_it(scorer: Scorer) ->
             assert effect.score_without == pytest.approx(rest[0], rel=1e-9)
             checked += effect.carrier == AGAIN
     assert checked > 20
+
+
+def test_a_pair_reads_the_interest_in_its_own_offer_and_no_other(scorer: Scorer) -> None:
+    offers = np.arange(len(scorer.corpus.offers), dtype=np.int32)
+    constants, twice = scorer.constants, 0
+    for buyer in range(len(scorer.corpus.buyers)):
+        state = state_of(scorer.corpus, buyer)
+        phi = scorer.components(scorer.read(state), offers)
+        ever, lately = np.zeros(len(offers)), np.zeros(len(offers))
+        for piece in np.flatnonzero(state.evidence_kinds != PURCHASED):
+            count, weight = int(state.counts[piece]), state.weights[piece]
+            left = faded_count(
+                count, int(state.first_at[piece]), int(state.last_at[piece]),
+                constants.now, constants.fading.interest_days or 0.0,
+            )  # fmt: skip
+            twice += ever[state.offers[piece]] > 0 and weight > 0
+            ever[state.offers[piece]] += weight * count
+            lately[state.offers[piece]] += weight * left
+        assert np.allclose(phi[:, INTEREST], np.log1p(ever / LEAST), rtol=1e-12, atol=0.0)
+        assert np.allclose(phi[:, INTEREST_LATELY], np.log1p(lately / LEAST), rtol=1e-12, atol=0.0)
+    assert twice
+
+
+def test_interest_in_an_offer_is_among_what_explains_it(scorer: Scorer) -> None:
+    carried = 0
+    for buyer in range(len(scorer.corpus.buyers)):
+        state = state_of(scorer.corpus, buyer)
+        looked = np.flatnonzero((state.evidence_kinds != PURCHASED) & (state.weights > 0))
+        own = state.offers[looked]
+        told = effects_of_pieces(scorer, state, scorer.read(state), own, 1)
+        for piece, offer, effects in zip(looked.tolist(), own, told, strict=True):
+            (effect,) = [e for e in effects if e.row == piece]
+            rest = scorer.score_pairs(state.without_piece(piece), np.array([offer], np.int32))
+            assert effect.score_without == pytest.approx(rest[0], rel=1e-9)
+            carried += effect.carrier == INTEREST
+    assert carried > 20
 
 
 def test_offers_that_are_new_since_the_snapshot_have_no_trend(scorer: Scorer) -> None:
