@@ -22,8 +22,9 @@ from matching.requests import (
     BuyerMatchRequest,
     OfferFilter,
     OfferMatchRequest,
+    Seen,
 )
-from matching.state import DISMISSED, MatcherState
+from matching.state import DISMISSED, LOOKS, MatcherState
 from scoring.corpus import PURCHASED, OfferColumns
 from scoring.states import BuyerState
 
@@ -102,7 +103,7 @@ def mask_of(index: dict[str, int], ids: Iterable[str], count: int) -> Mask:
 
 
 def _dealings(state: MatcherState, buyer: BuyerState, asked: OfferFilter) -> Iterator[Condition]:
-    """What the buyer has done with offers already: bought, dismissed."""
+    """What the buyer has done with offers already: bought, dismissed, looked at."""
     count = len(state.corpus.offers)
     if asked.bought is not Bought.INCLUDE:
         bought = np.zeros(count, dtype=bool)
@@ -115,6 +116,14 @@ def _dealings(state: MatcherState, buyer: BuyerState, asked: OfferFilter) -> Ite
         dismissed = np.zeros(count, dtype=bool)
         dismissed[buyer.offers[buyer.evidence_kinds == DISMISSED]] = True
         yield Condition(Stage.DISMISSED, "dismissed", ~dismissed)
+    if asked.seen is not Seen.INCLUDE:
+        seen = np.zeros(count, dtype=bool)
+        seen[buyer.offers[np.isin(buyer.evidence_kinds, LOOKS)]] = True
+        yield _as_seen(seen, asked.seen)
+
+
+def _as_seen(seen: Mask, asked: Seen) -> Condition:
+    return Condition(Stage.FILTER, "seen", seen if asked is Seen.ONLY else ~seen)
 
 
 def _wishes(state: MatcherState, asked: OfferFilter) -> Iterator[Condition]:
@@ -152,6 +161,8 @@ def buyer_conditions(
             yield Condition(Stage.FILTER, "bought", bought)
     if not asked.dismissed:
         yield Condition(Stage.DISMISSED, "dismissed", ~state.buyers_with(offer, DISMISSED))
+    if asked.seen is not Seen.INCLUDE:
+        yield _as_seen(state.buyers_who_looked(offer), asked.seen)
     if request.excluded:
         excluded = mask_of(table.index, request.excluded, len(table.ids))
         yield Condition(Stage.EXCLUDED, "excluded", ~excluded)

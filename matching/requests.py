@@ -29,6 +29,14 @@ class Bought(StrEnum):
     ONLY = "ONLY"
 
 
+class Seen(StrEnum):
+    """What becomes of offers the buyer viewed, clicked, put in its cart or inquired about."""
+
+    EXCLUDE = "EXCLUDE"
+    INCLUDE = "INCLUDE"
+    ONLY = "ONLY"
+
+
 @dataclass(frozen=True, slots=True)
 class Near:
     """Within ``radius_km`` of a point, along the great circle of a sphere of 6,371.0088 km.
@@ -67,6 +75,7 @@ class OfferFilter:
         valid_at: the moment of ``valid_now``; None: the time of the request.
         text: every one of its words is in the title or the description, in any case.
         bought: what becomes of offers the buyer has bought.
+        seen: what becomes of offers the buyer has looked at, see Seen.
         dismissed: True lets dismissed offers in.
         min_score: leave out pairs that score below this; in [0, 1].
     """
@@ -80,6 +89,7 @@ class OfferFilter:
     valid_at: datetime | None = None
     text: str | None = None
     bought: Bought = Bought.EXCLUDE
+    seen: Seen = Seen.INCLUDE
     dismissed: bool = False
     min_score: float = 0.0
 
@@ -93,6 +103,7 @@ class BuyerFilter:
         countries: any of these; empty: all.
         near: see Near; the buyer's own place.
         bought: what becomes of buyers who have bought the offer.
+        seen: what becomes of buyers who have looked at it, see Seen.
         dismissed: True lets buyers in who have dismissed the offer.
         min_score: leave out pairs that score below this; in [0, 1].
     """
@@ -101,6 +112,7 @@ class BuyerFilter:
     countries: tuple[str, ...] = ()
     near: Near | None = None
     bought: Bought = Bought.EXCLUDE
+    seen: Seen = Seen.INCLUDE
     dismissed: bool = False
     min_score: float = 0.0
 

@@ -131,4 +131,5 @@ WISHES: dict[str, str] = {
     "near": "It is farther away than asked, or its place is unknown.",
     "text": "Its title and description lack a word that was asked for.",
     "bought": "Only offers bought before were asked for.",
+    "seen": "What the buyer has looked at was left out, or else asked for alone.",
 }

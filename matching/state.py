@@ -24,6 +24,12 @@ from scoring.scorer import Scorer, build_scorer
 from scoring.states import BuyerState, state_from_profile, state_of
 
 DISMISSED = KINDS.index(EvidenceKind.DISMISSED)
+# Rows of KINDS: what shows interest without being a purchase.
+LOOKS = tuple(
+    KINDS.index(kind)
+    for kind in KINDS
+    if kind not in (EvidenceKind.PURCHASED, EvidenceKind.DISMISSED)
+)
 WALK_VERSION = "walk"
 Rows = NDArray[np.int32]
 
@@ -165,6 +171,13 @@ class MatcherState:
         mask = np.zeros(len(self.buyer_table.ids), dtype=bool)
         mask[self.buyers_who(offer, kind)] = True
         return mask
+
+    def buyers_who_looked(self, offer: int) -> NDArray[np.bool_]:
+        """(B,) whether each buyer viewed, clicked, carted or inquired about this offer row."""
+        looked: NDArray[np.bool_] = np.any(
+            [self.buyers_with(offer, kind) for kind in LOOKS], axis=0
+        )
+        return looked
 
     @cached_property
     def _changed_evidence(self) -> tuple[Rows, Rows, NDArray[np.int8], NDArray[np.bool_]]:

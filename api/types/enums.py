@@ -8,7 +8,7 @@ import strawberry
 
 from core.entities import EventType, EvidenceKind, MatchReason, OfferStatus, Role, RowStatus
 from matching.answers import ExplanationKind, PathKind, Stage
-from matching.requests import Bought
+from matching.requests import Bought, Seen
 
 __all__ = [
     "Bought",
@@ -20,6 +20,7 @@ __all__ = [
     "PathKind",
     "Role",
     "RowStatus",
+    "Seen",
     "Stage",
 ]
 
@@ -33,6 +34,11 @@ strawberry.enum(Role, description="Who the holder of a credential is to the serv
 strawberry.enum(
     Bought,
     description="What becomes of offers that the buyer has bought: EXCLUDE, INCLUDE or ONLY those.",
+)
+strawberry.enum(
+    Seen,
+    description="What becomes of offers that the buyer viewed, clicked, put in its cart or "
+    "inquired about: EXCLUDE, INCLUDE or ONLY those.",
 )
 strawberry.enum(
     ExplanationKind,

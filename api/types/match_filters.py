@@ -8,7 +8,7 @@ import strawberry
 
 from api.ids import Label, external_ids_of
 from api.scalars import Currency, DecimalText
-from api.types.enums import Bought
+from api.types.enums import Bought, Seen
 from core.currencies import to_minor
 from core.errors import InputError
 from matching.requests import BuyerFilter, Near, OfferFilter, PriceRange
@@ -75,6 +75,9 @@ class OfferMatchFilter:
     bought: Bought = strawberry.field(
         default=Bought.EXCLUDE, description="What becomes of offers already bought."
     )
+    seen: Seen = strawberry.field(
+        default=Seen.INCLUDE, description="What becomes of offers looked at before."
+    )
     dismissed: bool = strawberry.field(default=False, description="Let dismissed offers in.")
     min_score: float = strawberry.field(
         default=0.0, description="Leave out what scores below; in [0, 1]."
@@ -92,6 +95,7 @@ class OfferMatchFilter:
             valid_at=self.valid_at,
             text=self.text,
             bought=self.bought,
+            seen=self.seen,
             dismissed=self.dismissed,
             min_score=self.min_score,
         )
@@ -107,6 +111,9 @@ class BuyerMatchFilter:
     bought: Bought = strawberry.field(
         default=Bought.EXCLUDE, description="What becomes of buyers who have bought the offer."
     )
+    seen: Seen = strawberry.field(
+        default=Seen.INCLUDE, description="What becomes of buyers who have looked at the offer."
+    )
     dismissed: bool = strawberry.field(
         default=False, description="Let buyers in who dismissed the offer."
     )
@@ -121,6 +128,7 @@ class BuyerMatchFilter:
             countries=tuple(self.countries or ()),
             near=self.near.to_domain() if self.near else None,
             bought=self.bought,
+            seen=self.seen,
             dismissed=self.dismissed,
             min_score=self.min_score,
         )

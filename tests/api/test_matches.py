@@ -291,3 +291,35 @@ def test_a_longer_list_costs_no_more_reads(served: Serving, name: str) -> None:
 )
 def test_what_is_read_for_one_parent_cannot_stand_below_a_list(served: Serving, query: str) -> None:
     assert served.codes(query) == ["TOO_COSTLY"]
+
+
+def test_what_was_looked_at_can_be_left_out_or_asked_for_alone(served: Serving) -> None:
+    buyer, record = market.buyer(13), "recordInteraction(input: $input) { seq }"
+    whole = offers(matches(served, buyer, first=100))
+    looked = [whole[-1], whole[-2]]
+    for offer, kind in zip(looked, ("VIEWED", "ADDED_TO_CART"), strict=True):
+        written = served.data(
+            f"mutation ($input: RecordInteractionInput!) {{ {record} }}",
+            input={"buyerId": buyer, "offerId": offer, "kind": kind},
+        )
+    seq = written["recordInteraction"]["seq"]
+
+    def asked(seen: str) -> list[str]:
+        found = matches(served, buyer, first=100, filter={"seen": seen}, atLeastSeq=seq)
+        return offers(found)
+
+    assert set(asked("INCLUDE")) == set(whole)
+    # The last of all have come forward.
+    assert {whole.index(offer) - asked("INCLUDE").index(offer) > 0 for offer in looked} == {True}
+    assert set(asked("EXCLUDE")) == set(whole) - set(looked)
+    assert set(asked("ONLY")) == set(looked)
+    buyers = """query ($offer: ID!, $seen: Seen!) { offer(by: {externalId: $offer}) {
+      matches(first: 100, filter: {seen: $seen}) { edges { node { buyer { externalId } } } } } }"""
+
+    def held_by(seen: str) -> set[str]:
+        found = served.data(buyers, offer=looked[0], seen=seen)["offer"]["matches"]["edges"]
+        return {edge["node"]["buyer"]["externalId"] for edge in found}
+
+    assert buyer in held_by("ONLY")
+    assert buyer not in held_by("EXCLUDE")
+    assert held_by("ONLY") | held_by("EXCLUDE") == held_by("INCLUDE")

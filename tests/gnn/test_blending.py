@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
@@ -95,16 +96,35 @@ def test_the_score_says_how_much_each_buyer_takes() -> None:
     assert np.array_equal(np.argsort(said[first]), np.argsort(walk[first]))
 
 
-def test_an_offer_looked_at_lately_is_as_likely_as_it_is_bought() -> None:
-    """One look in four leads to a purchase, some twenty days later, and nothing else does."""
+@pytest.fixture(scope="module")
+def onlookers() -> Asked:
+    """Of whose looks one in four leads to a purchase, some twenty days later."""
     split = split_snapshot(watched(20.0), 0.1, 0, first_purchases=True)
     corpus = build_corpus(split.known)
     scorer = build_scorer(corpus, fading=tune_fading(corpus, split.taken))
-    examples = gather_examples(
-        [Asked(scorer, np.arange(BUYERS), split.fresh)], np.random.default_rng(0), SILENT
-    )
+    return Asked(scorer, np.arange(BUYERS), split.fresh)
+
+
+def looked_at_lately(examples: Examples) -> NDArray[np.bool_]:
+    just: NDArray[np.bool_] = examples.phi[:, INTEREST_LATELY] > np.log1p(0.2 / LEAST)
+    return just
+
+
+def test_an_offer_looked_at_lately_is_as_likely_as_it_is_bought(onlookers: Asked) -> None:
+    examples = gathered(onlookers)
     scores = 1.0 / (1.0 + np.exp(-logits_of(fit_weights(examples), examples)))
-    just = examples.phi[:, INTEREST_LATELY] > np.log1p(0.2 / LEAST)
+    just = looked_at_lately(examples)
     assert just.sum() > 100
     assert scores[just].mean() == pytest.approx(examples.taken[just].mean(), rel=0.15)
     assert scores[just].mean() > 8 * scores[~just].mean()
+
+
+def test_what_was_looked_at_lately_is_among_the_examples(
+    onlookers: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = gathered(onlookers)
+    for name, value in (("HARD", HARD), ("EASY", EASY), ("FEW", 2 * (HARD + EASY))):
+        monkeypatch.setattr(blending, name, value)
+    some = gathered(onlookers)
+    assert len(some.phi) < 0.5 * len(everything.phi)
+    assert looked_at_lately(some).sum() == looked_at_lately(everything).sum() > 100

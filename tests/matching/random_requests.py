@@ -14,6 +14,7 @@ from matching.requests import (
     OfferFilter,
     OfferMatchRequest,
     PriceRange,
+    Seen,
 )
 from tests.matching.markets import NOW
 
@@ -39,6 +40,7 @@ def random_offer_request(
             valid_at=NOW + timedelta(days=rng.randint(-30, 30)) if rng.random() < 0.3 else None,
             text=rng.choice(WORDS) if rng.random() < 0.2 else None,
             bought=rng.choice(list(Bought)),
+            seen=rng.choice([Seen.INCLUDE, *Seen]),
             dismissed=rng.random() < 0.5,
             min_score=rng.choice([0.0, 0.0, 0.05, 0.2, 0.6]),
         ),
@@ -58,6 +60,7 @@ def random_buyer_request(rng: random.Random, snapshot: GraphSnapshot) -> BuyerMa
             countries=_some(rng, ["DE", "FR", "GB", "unknown"], 0.3, 2),
             near=_near(rng) if rng.random() < 0.25 else None,
             bought=rng.choice(list(Bought)),
+            seen=rng.choice([Seen.INCLUDE, *Seen]),
             dismissed=rng.random() < 0.5,
             min_score=rng.choice([0.0, 0.0, 0.05, 0.2, 0.6]),
         ),

@@ -11,7 +11,7 @@ import pytest
 
 from graph.store import GraphStore
 from matching.answers import Stage
-from matching.requests import Bought, Near, OfferFilter, OfferMatchRequest, PriceRange
+from matching.requests import Bought, Near, OfferFilter, OfferMatchRequest, PriceRange, Seen
 from matching.service import MatchingService
 from tests.matching.markets import NOW
 from tests.matching.random_requests import random_offer_request
@@ -82,6 +82,7 @@ async def test_what_happened_to_an_offer_is_named(
         ("near", OfferFilter(near=Near(50.0, 8.0, 10.0))),
         ("text", OfferFilter(text="PLAIN thing")),
         ("bought", OfferFilter(bought=Bought.ONLY)),
+        ("seen", OfferFilter(seen=Seen.ONLY)),
         ("min_score", OfferFilter(min_score=1.0)),
     ],
 )

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from core.snapshot import GraphSnapshot
-from matching.requests import Bought, BuyerMatchRequest, Near, OfferMatchRequest
+from matching.requests import Bought, BuyerMatchRequest, Near, OfferMatchRequest, Seen
 
 Row = dict[str, Any]
 Score = Callable[[str, str], float]
@@ -37,6 +37,11 @@ class MatchingOracle:
             for r in snapshot.interactions.to_dicts()
             if r["kind"] == "DISMISSED"
         }
+        self.seen = {
+            (r["buyer_id"], r["offer_id"])
+            for r in snapshot.interactions.to_dicts()
+            if r["kind"] in ("VIEWED", "CLICKED", "ADDED_TO_CART", "INQUIRED_ABOUT")
+        }
 
     def offers_for(
         self, buyer: str, request: OfferMatchRequest, now: datetime
@@ -56,6 +61,8 @@ class MatchingOracle:
             if not self._on_offer(offer, request, now) or not self._wished(offer, request):
                 continue
             if not _allowed((buyer, key) in self.bought, asked.bought):
+                continue
+            if not _allowed((buyer, key) in self.seen, asked.seen):
                 continue
             if (buyer, key) in self.dismissed and not asked.dismissed:
                 continue
@@ -92,6 +99,8 @@ class MatchingOracle:
             if asked.near is not None and not _is_near(asked.near, buyer):
                 continue
             if not _allowed((key, offer) in self.bought, asked.bought):
+                continue
+            if not _allowed((key, offer) in self.seen, asked.seen):
                 continue
             if (key, offer) in self.dismissed and not asked.dismissed:
                 continue
@@ -184,10 +193,10 @@ def _some(value: str | None) -> list[str]:
     return [] if value is None else [value]
 
 
-def _allowed(is_bought: bool, bought: Bought) -> bool:
-    if bought is Bought.INCLUDE:
+def _allowed(done: bool, asked: Bought | Seen) -> bool:
+    if asked.value == "INCLUDE":
         return True
-    return is_bought is (bought is Bought.ONLY)
+    return done is (asked.value == "ONLY")
 
 
 def _is_priced(asked: Any, offer: Row) -> bool:

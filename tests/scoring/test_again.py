@@ -24,6 +24,7 @@ from scoring.again import (
     own_of,
     trend_of,
 )
+from scoring.blend import Blend
 from scoring.components import AGAIN, INTEREST, INTEREST_LATELY, TREND
 from scoring.corpus import KINDS, PURCHASED, BuyerColumns
 from scoring.corpus_building import build_corpus
@@ -227,6 +228,19 @@ def test_interest_in_an_offer_is_among_what_explains_it(scorer: Scorer) -> None:
             assert effect.score_without == pytest.approx(rest[0], rel=1e-9)
             carried += effect.carrier == INTEREST
     assert carried > 20
+
+
+def test_interest_lately_and_ever_are_told_as_one(scorer: Scorer) -> None:
+    lately = scorer.with_blend(Blend.of({"interest_lately": 1.0}, -3.0))
+    state = next(
+        state
+        for state in (state_of(scorer.corpus, buyer) for buyer in range(len(scorer.corpus.buyers)))
+        if ((state.evidence_kinds != PURCHASED) & (state.weights > 0)).any()
+    )
+    looked = np.flatnonzero((state.evidence_kinds != PURCHASED) & (state.weights > 0))[:1]
+    (effects,) = effects_of_pieces(lately, state, lately.read(state), state.offers[looked], 1, 1)
+    assert effects[0].row == looked[0]
+    assert effects[0].carrier == INTEREST
 
 
 def test_offers_that_are_new_since_the_snapshot_have_no_trend(scorer: Scorer) -> None:
