@@ -30,11 +30,15 @@ from cli.train import train_settings
 from core.snapshot import SCHEMAS, GraphSnapshot
 from evaluation.costs import cpu_seconds
 from evaluation.evaluate import measure
+from evaluation.rankings import served_scores
+from evaluation.views import View, rank_blocks
 from gnn.split import Split, split_snapshot
 from gnn.train import TrainSettings, train
 from gnn.walk_tuning import rows_of
 from graph.frames import conform
+from scoring.corpus_building import build_corpus
 from scoring.metrics import measure_top, restricted
+from scoring.scorer import build_scorer
 from synthetic.generate import build
 from synthetic.spec import MarketplaceSpec
 from synthetic.truth import Truth
@@ -96,12 +100,18 @@ def measured(split: Split, settings: TrainSettings) -> tuple[Figures, float]:
     made = measure(split, trained)
     buyers = np.flatnonzero(np.diff(split.fresh.ptr) + np.diff(split.repeated.ptr))
     fresh = rows_of(split.fresh, buyers)
-    unknown = np.arange(len(split.known.offers)) % UNKNOWN == 0
-    tops = made.rankings
+    tops, unknown = made.rankings, np.arange(len(split.known.offers)) % UNKNOWN == 0
+    scorer = build_scorer(build_corpus(split.known), trained.model)
+    among = rank_blocks(
+        lambda block: served_scores(scorer, block), buyers, len(unknown),
+        {"unknown": View(allowed=unknown)}, K,
+    )  # fmt: skip
     figures = {
         "all": measure_top(tops.new["offerpath"], fresh, K).ndcg,
         "as newcomers": measure_top(tops.blind["offerpath"], fresh, K).ndcg,
-        "unknown offers": measure_top(tops.cold["offerpath"], restricted(fresh, unknown), K).ndcg,
+        "unknown offers": measure_top(
+            among["unknown"]["offerpath"], restricted(fresh, unknown), K
+        ).ndcg,
     }
     return figures, seconds
 
