@@ -14,7 +14,7 @@ from numba import njit
 
 from announcing.crowd import Crowd, Floats, Lists, Rows, Singles
 from core.entities import EvidenceKind
-from scoring.again import INTERESTED, LATELY, LEAST
+from scoring.again import LEAST
 from scoring.combination import Combination
 from scoring.components import (
     CATEGORY,
@@ -126,9 +126,10 @@ def upper_odds(
         margin + _low_rank_margin(steep, crowd, side, offer),
         (float(by.knee), float(by.above)),
     )
-    own = _pieces_of(crowd, offer)
-    dealt = np.isin(crowd.piece_kind[own], (PURCHASED, DISMISSED))
-    odds[crowd.piece.row[own][dealt]] = -np.inf
+    if offer < len(crowd.piece.ptr) - 1:
+        own = slice(crowd.piece.ptr[offer], crowd.piece.ptr[offer + 1])
+        dealt = np.isin(crowd.piece_kind[own], (PURCHASED, DISMISSED))
+        odds[crowd.piece.row[own][dealt]] = -np.inf
     return odds
 
 
@@ -238,21 +239,14 @@ def _linked(crowd: Crowd, side: OfferSide, near: Neighbours) -> dict[int, Single
     return columns
 
 
-def _pieces_of(crowd: Crowd, offer: int) -> slice:
-    """The evidence on one offer; nobody holds one that came after the crowd was made."""
-    ptr = crowd.piece.ptr
-    return slice(ptr[offer], ptr[offer + 1]) if offer < len(ptr) - 1 else slice(0, 0)
-
-
 def _interested(crowd: Crowd, offer: int) -> dict[int, Singles]:
-    """What buyers did with that very offer, short of buying it."""
-    own = _pieces_of(crowd, offer)
-    said, row = crowd.piece_own[own], crowd.piece.row[own]
+    """What buyers did with that very offer, short of buying it; nothing where nobody did."""
     columns = {}
-    for component, kind in ((INTEREST, INTERESTED), (INTEREST_LATELY, LATELY)):
-        if said[:, kind].any():
-            sums = np.bincount(row, said[:, kind], len(crowd))
-            columns[component] = _log_more((sums / LEAST).astype(np.float32))
+    for component, lists in ((INTEREST, crowd.interest), (INTEREST_LATELY, crowd.interest_lately)):
+        if offer < len(lists.ptr) - 1 and lists.ptr[offer] < lists.ptr[offer + 1]:
+            said = np.zeros(len(crowd), np.float32)
+            _add(lists, offer, 1.0 / LEAST, said)
+            columns[component] = _log_more(said)
     return columns
 
 

@@ -14,12 +14,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from scoring.again import own_of
+from scoring.again import INTERESTED, LATELY, own_of
 from scoring.buyers_kernel import vectors_of_buyers
 from scoring.corpus import BuyerColumns
 from scoring.grid import unit_vectors
 from scoring.scorer import Scorer
-from scoring.states import WEIGHT_OF_KIND, BuyerState
+from scoring.states import LOOKS, WEIGHT_OF_KIND, BuyerState
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -75,7 +75,8 @@ class Crowd:
         cell: their evidence in each cell of the grids.
         piece: the weights of their evidence, by offer.
         piece_kind: (E,) the kinds of evidence of ``piece``.
-        piece_own: (E, OWNS) what each says of its own offer, see scoring.again.
+        interest: what they did with an offer short of buying it, by offer, see scoring.again.
+        interest_lately: the same, faded.
     """
 
     z: Singles
@@ -93,7 +94,8 @@ class Crowd:
     cell: Lists
     piece: Lists
     piece_kind: NDArray[np.int8]
-    piece_own: Floats
+    interest: Lists
+    interest_lately: Lists
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -143,11 +145,6 @@ def crowd_of(scorer: Scorer, pieces: Pieces) -> Crowd:
     side, corpus = scorer.side, scorer.corpus
     buyers = len(pieces.kind)
     weight = WEIGHT_OF_KIND[pieces.evidence_kind]
-    constants = scorer.constants
-    own = own_of(
-        pieces.evidence_kind, pieces.counts, pieces.first_at, pieces.last_at, constants.now,
-        constants.fading,
-    )  # fmt: skip
     owner = np.repeat(np.arange(buyers, dtype=np.int32), np.diff(pieces.ptr))
     total = np.bincount(owner, weights=weight, minlength=buyers)
     share = 1.0 / np.where(total > 0.0, total, np.inf)
@@ -163,6 +160,12 @@ def crowd_of(scorer: Scorer, pieces: Pieces) -> Crowd:
     d = side.z.shape[1]
     low_rank = np.ascontiguousarray(z[:, d:])
     order = np.argsort(pieces.offer, kind="stable")
+    looks = order[np.isin(pieces.evidence_kind[order], LOOKS)]
+    look_ptr = _pointers(pieces.offer[looks], len(corpus.offers))
+    said = own_of(
+        pieces.evidence_kind[looks], pieces.counts[looks], pieces.first_at[looks],
+        pieces.last_at[looks], scorer.constants.now, scorer.constants.fading,
+    )  # fmt: skip
     return Crowd(
         z=np.ascontiguousarray(z[:, :d]),
         low_rank=low_rank,
@@ -182,7 +185,8 @@ def crowd_of(scorer: Scorer, pieces: Pieces) -> Crowd:
             _pointers(pieces.offer, len(corpus.offers)), owner[order], weight[order]
         ),
         piece_kind=pieces.evidence_kind[order],
-        piece_own=own[order],
+        interest=Lists(look_ptr, owner[looks], said[:, INTERESTED]),
+        interest_lately=Lists(look_ptr, owner[looks], said[:, LATELY]),
     )  # fmt: skip
 
 

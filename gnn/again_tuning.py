@@ -31,7 +31,7 @@ from scoring.again import (
 )
 from scoring.corpus import PURCHASED, Corpus
 from scoring.ragged import Ragged
-from scoring.states import WEIGHT_OF_KIND
+from scoring.states import LOOKS
 
 Floats = NDArray[np.float64]
 # Fewer buyers who bought something again than this tell nothing about how.
@@ -105,7 +105,7 @@ def _tuned_interest(corpus: Corpus, taken: Ragged, days: float, fading: Fading) 
     b = corpus.buyers
     keys = _keys_of(corpus)
     bought = b.evidence_kind == PURCHASED
-    of_interest = (WEIGHT_OF_KIND[b.evidence_kind] > 0.0) & ~np.isin(keys, keys[bought])
+    of_interest = np.isin(b.evidence_kind, LOOKS) & ~np.isin(keys, keys[bought])
     return _likeliest(
         corpus, taken, of_interest, options,
         lambda own: np.log1p(own[:, [INTERESTED, LATELY]] / LEAST),
@@ -139,7 +139,7 @@ def _likeliest(
         return options[0]
     kept = np.flatnonzero(pieces & np.isin(keys // width, took))
     pairs, number = np.unique(keys[kept], return_inverse=True)
-    owner, offer = pairs // width, pairs % width
+    owner, offer, chosen = pairs // width, pairs % width, np.isin(pairs, after)
     degree = np.bincount(b.offer[b.evidence_kind == PURCHASED], minlength=len(corpus.offers))
     trend = trend_of(b, len(corpus.offers), now, options[0])
     shared = np.stack([np.log1p(degree[offer]), trend[offer]], axis=1)
@@ -150,7 +150,7 @@ def _likeliest(
             b.evidence_kind[kept], b.count[kept], b.first_at[kept], b.last_at[kept], now, option
         )
         np.add.at(own, number, said)
-        losses[option] = _loss(np.column_stack([told(own), shared]), np.isin(pairs, after), owner)
+        losses[option] = _loss(np.column_stack([told(own), shared]), chosen, owner)
     return min(losses, key=lambda option: losses[option])
 
 

@@ -24,9 +24,9 @@ from matching.requests import (
     OfferMatchRequest,
     Seen,
 )
-from matching.state import DISMISSED, LOOKS, MatcherState
+from matching.state import DISMISSED, MatcherState
 from scoring.corpus import PURCHASED, OfferColumns
-from scoring.states import BuyerState
+from scoring.states import LOOKS, BuyerState
 
 Mask = NDArray[np.bool_]
 

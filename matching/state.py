@@ -21,15 +21,9 @@ from scoring.artifact import Model
 from scoring.corpus import KINDS, BuyerColumns, Corpus
 from scoring.corpus_building import build_corpus
 from scoring.scorer import Scorer, build_scorer
-from scoring.states import BuyerState, state_from_profile, state_of
+from scoring.states import LOOKS, BuyerState, state_from_profile, state_of
 
 DISMISSED = KINDS.index(EvidenceKind.DISMISSED)
-# Rows of KINDS: what shows interest without being a purchase.
-LOOKS = tuple(
-    KINDS.index(kind)
-    for kind in KINDS
-    if kind not in (EvidenceKind.PURCHASED, EvidenceKind.DISMISSED)
-)
 WALK_VERSION = "walk"
 Rows = NDArray[np.int32]
 

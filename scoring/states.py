@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.entities import BuyerProfile, EvidenceKind
-from scoring.corpus import KINDS, Corpus
+from scoring.corpus import KINDS, PURCHASED, Corpus
 
 EVIDENCE_WEIGHTS: dict[EvidenceKind, float] = {
     EvidenceKind.PURCHASED: 1.0,
@@ -23,6 +23,8 @@ EVIDENCE_WEIGHTS: dict[EvidenceKind, float] = {
     EvidenceKind.DISMISSED: 0.0,
 }
 WEIGHT_OF_KIND: NDArray[np.float64] = np.array([EVIDENCE_WEIGHTS[kind] for kind in KINDS])
+# Rows of KINDS: what shows interest without being a purchase.
+LOOKS = tuple(row for row in np.flatnonzero(WEIGHT_OF_KIND).tolist() if row != PURCHASED)
 
 
 @dataclass(frozen=True)

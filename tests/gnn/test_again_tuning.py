@@ -129,6 +129,20 @@ def test_interest_fades_as_fast_as_it_leads_to_purchases() -> None:
     assert later >= 3 * soon
 
 
+def test_looks_of_two_kinds_at_an_offer_add_up() -> None:
+    """Everybody clicked on everything once, long ago, which tells nothing of any offer."""
+    snapshot = watched(2.0)
+    clicked = snapshot.interactions.unique(["buyer_id", "offer_id"], maintain_order=True)
+    clicked = clicked.with_columns(
+        pl.lit("CLICKED").alias("kind").cast(clicked.schema["kind"]),
+        pl.lit(_at(0.0)).alias("at").cast(clicked.schema["at"]),
+    )
+    both = replace(snapshot, interactions=pl.concat([snapshot.interactions, clicked]))
+    fading = tuned(both)
+    assert fading.interest_days is not None
+    assert fading.interest_days <= 8
+
+
 def test_without_interest_nothing_of_it_fades() -> None:
     assert tuned(market(fashion=25.0, habit=200.0)).interest_days is None
 
