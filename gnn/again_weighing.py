@@ -17,16 +17,16 @@ from scipy.optimize import minimize
 from gnn.blending import log_loss
 from scoring.blend import Blend
 from scoring.combination import logit_rows
-from scoring.components import AGAIN, COMPONENTS, POPULARITY, TREND
+from scoring.components import AGAIN, COMPONENTS, POPULARITY, REPEAT_RATE, TREND
 from scoring.corpus import PURCHASED
 from scoring.ragged import Ragged
 from scoring.scorer import Scorer
 from scoring.states import state_of
 
 Floats = NDArray[np.float64]
-# What a buyer buys again: what it bought often and lately, what sells, what sells now. The rest
-# counts by what the blend makes of it.
-OWN = (AGAIN, POPULARITY, TREND)
+# What a buyer buys again: what it bought often and lately, what sells, what sells now, what others
+# buy again. The rest counts by what the blend makes of it.
+OWN = (AGAIN, POPULARITY, TREND, REPEAT_RATE)
 FEWEST_REPEATS = 20
 RIDGE = 1e-4
 
@@ -51,7 +51,7 @@ def weigh_again(scorer: Scorer, blend: Blend, buyers: NDArray[np.int64], taken: 
 def _own_offers(
     scorer: Scorer, blend: Blend, buyers: NDArray[np.int64], taken: Ragged
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Of all that each buyer had bought: OWN and the blend's log odds (P, 4); taken again (P,)."""
+    """Of all that each buyer had bought: OWN and the blend's log odds (P, F); taken again (P,)."""
     b = scorer.corpus.buyers
     parts = []
     for buyer in buyers.tolist():
@@ -60,7 +60,7 @@ def _own_offers(
         phi = scorer.components(scorer.read(state_of(scorer.corpus, buyer)), offers)
         own = phi[:, list(OWN)]
         # As if it had not been bought: the log odds that the others are ranked by.
-        phi[:, AGAIN] = 0.0
+        phi[:, [AGAIN, REPEAT_RATE]] = 0.0
         rest = logit_rows(phi, blend.combination)
         parts.append((np.column_stack([own, rest]), np.isin(offers, taken.row(buyer))))
     features, again = (np.concatenate(column) for column in zip(*parts, strict=True))

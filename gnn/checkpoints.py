@@ -28,7 +28,7 @@ import torch
 from core.snapshot import SCHEMAS, GraphSnapshot
 
 # Raised when what is kept changes: a training begun before begins anew.
-FORMAT = 5
+FORMAT = 6
 SECONDS_BETWEEN = 10.0
 ABOUT = "about.json"
 State = dict[str, Any]

@@ -1,15 +1,18 @@
-"""The very offer: what a buyer's purchases of it and interest in it count now; what sells lately.
+"""The very offer: a buyer's purchases of it and interest in it; what sells lately, or again.
 
 A purchase fades by half in every half-life; what is left of a buyer's purchases of an offer is
 their number, faded. Interest is all that a buyer did with an offer short of buying it. It counts
 twice, faded and as it is: most of it leads to a purchase within days or never, and the rest still
 tells a taste. An offer's trend says how many times more of the purchases it has lately than ever.
 All half-lives are estimated on a validation slice (gnn.again_tuning), never set by hand: what is
-bought in a season fades within days, what a wholesaler keeps in stock within a year.
+bought in a season fades within days, what a wholesaler keeps in stock within a year. An offer's
+repeat rate says how many times likelier than usual its buyers buy it again: of what a buyer has
+bought, coffee comes back and a coffee machine does not.
 
 Sources: counts that fade with time are the personal part of TIFU-KNN (Hu et al., 2020,
 doi:10.1145/3397271.3401066); popularity among recent purchases, of Ji et al. (2020,
-doi:10.1145/3397271.3401233).
+doi:10.1145/3397271.3401233); the repeat rate is the repeat customer probability of Bhagat et al.
+(2018, doi:10.1145/3219819.3219891).
 """
 
 from __future__ import annotations
@@ -36,6 +39,8 @@ BOUGHT, INTERESTED, LATELY = range(3)
 OWNS = 3
 # How many purchases that are as many as ever are added to what an offer sold lately.
 PRIOR_PURCHASES = 1.0
+# How many buyers that buy again as often as usual are added to those of an offer.
+PRIOR_BUYERS = 3.0
 LIFT_LIMIT = 3.0
 
 
@@ -149,6 +154,24 @@ def trend_of(buyers: BuyerColumns, offers: int, now: int, fading: Fading) -> Flo
     usual = general * recent.sum()
     lift = np.log((recent + PRIOR_PURCHASES) / (usual + PRIOR_PURCHASES))
     lifts: Floats = np.clip(lift, -LIFT_LIMIT, LIFT_LIMIT)
+    return lifts
+
+
+def repeat_rate_of(buyers: BuyerColumns, offers: int) -> Floats:
+    """The log lift (offers,) in [-3, 3] of the share of each offer's buyers who bought it again.
+
+    Again: at another time than first. 0 for what was never bought, and everywhere where nothing is
+    bought again; shrunk towards 0 by PRIOR_BUYERS.
+    """
+    bought = buyers.evidence_kind == PURCHASED
+    again = bought & (buyers.last_at > buyers.first_at)
+    if not again.any():
+        return np.zeros(offers)
+    usual = again.sum() / bought.sum()
+    of_buyers = np.bincount(buyers.offer[bought], minlength=offers)
+    of_repeaters = np.bincount(buyers.offer[again], minlength=offers)
+    rate = (of_repeaters + PRIOR_BUYERS * usual) / (of_buyers + PRIOR_BUYERS)
+    lifts: Floats = np.clip(np.log(rate / usual), -LIFT_LIMIT, LIFT_LIMIT)
     return lifts
 
 

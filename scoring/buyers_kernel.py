@@ -231,11 +231,12 @@ def scores_of_buyers(
     # The same for all buyers.
     phi[POPULARITY], phi[TREND] = side.popularity[offer], side.trend[offer]
     phi[CONTEXT] = context[offer]
+    repeat_rate = side.repeat_rate[offer]
     for b in range(len(ptr) - 1):
         rows = slice(ptr[b], ptr[b + 1])
         pieces, weighing = offers[rows], weights[rows]
         total, mass = _reached(pieces, weighing, own[rows], offer, column, walk_mass, reach)
-        fill_reach(phi, reach, walk_scale)
+        fill_reach(phi, reach, walk_scale, repeat_rate)
         fill_products(phi, offer, vectors, low_rank, low_rank_out, z[b])
         share = share_of(total)
         likes = slice(preference_ptr[b], preference_ptr[b + 1])

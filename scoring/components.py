@@ -38,6 +38,7 @@ COMPONENTS = (
     "kind_popularity",
     "trend",
     "again",
+    "repeat_rate",
     "evidence",
     "reach",
     "interest",
@@ -74,6 +75,7 @@ COMPONENTS = (
     KIND_POPULARITY,
     TREND,
     AGAIN,
+    REPEAT_RATE,
     EVIDENCE,
     REACH,
     INTEREST,
@@ -88,6 +90,7 @@ GROUP = np.arange(len(COMPONENTS))
 GROUP[[LINKS, SLIM, SLIM_ROOT, SLIM_LOG, SLIM_SQUARES, LOW_RANK, LOW_RANK_LOG]] = WALK
 GROUP[NEAR_QUARTER : DENSITY_125 + 1] = PLACE
 GROUP[TREND] = POPULARITY
+GROUP[REPEAT_RATE] = AGAIN
 GROUP[INTEREST_LATELY] = INTEREST
 # These are the same for every offer of a buyer: they bend the others, and say how much it takes at
 # all.

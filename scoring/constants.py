@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.again import NEVER, Fading, latest, trend_of
+from scoring.again import NEVER, Fading, latest, repeat_rate_of, trend_of
 from scoring.corpus import Corpus
 from scoring.rows import OfferRows, extended
 from scoring.walk import WalkSettings, dealings_of, purchased_pairs, walk_rows
@@ -25,7 +25,8 @@ class Constants:
     N): log of how many times more popular than everywhere, row 0 (unknown) is 0; degree (N,):
     distinct buyers; category_weight (C,) in [0, 1]: rarer categories say more. ``scale`` is the
     median weight of the walk's ``rows``. trend (N,): log of how many times more is sold lately than
-    usual; purchases fade by ``fading`` up to ``now``, in microseconds.
+    usual; purchases fade by ``fading`` up to ``now``, in microseconds. repeat_rate (N,): log of how
+    many times likelier than usual its buyers buy it again.
     """
 
     rows: OfferRows
@@ -36,6 +37,7 @@ class Constants:
     by_kind: NDArray[np.float32]
     category_weight: NDArray[np.float64]
     trend: NDArray[np.float64]
+    repeat_rate: NDArray[np.float64]
     now: int
     fading: Fading
 
@@ -50,6 +52,7 @@ class Constants:
             degree=np.pad(self.degree, (0, missing)),
             popularity=np.pad(self.popularity, (0, missing)),
             trend=np.pad(self.trend, (0, missing)),
+            repeat_rate=np.pad(self.repeat_rate, (0, missing)),
             local=np.pad(self.local, ((0, 0), (0, missing))),
             by_kind=np.pad(self.by_kind, ((0, 0), (0, missing))),
         )
@@ -80,6 +83,7 @@ def constants_of(corpus: Corpus, walk: WalkSettings, fading: Fading = NEVER) -> 
         by_kind=_lifts(corpus.buyers.kind[buyer], offer, len(corpus.kinds), degree),
         category_weight=rarity,
         trend=trend_of(corpus.buyers, offers, now, fading),
+        repeat_rate=repeat_rate_of(corpus.buyers, offers),
         now=now,
         fading=fading,
     )

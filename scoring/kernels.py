@@ -61,6 +61,7 @@ class OfferSide(NamedTuple):
     density: Floats
     popularity: Floats
     trend: Floats
+    repeat_rate: Floats
     local: Singles
     by_kind: Singles
     category_weight: Floats

@@ -32,6 +32,7 @@ from scoring.components import (
     PREFERENCE,
     PRICE,
     REACH,
+    REPEAT_RATE,
     SLIM,
     SLIM_LOG,
     SLIM_ROOT,
@@ -79,7 +80,7 @@ def kilometres(latitude: float, longitude: float, to_latitude: float, to_longitu
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def fill_reach(phi: Floats, reach: Floats, walk_scale: float) -> None:
+def fill_reach(phi: Floats, reach: Floats, walk_scale: float, repeat_rate: float) -> None:
     """What the evidence adds up to at the offer (REACHES,)."""
     learned = max(reach[LEARNED], 0.0)
     phi[WALK] = log_more(reach[WALKED] / walk_scale)
@@ -89,6 +90,8 @@ def fill_reach(phi: Floats, reach: Floats, walk_scale: float) -> None:
     phi[SLIM_LOG] = log_more(FINE * learned)
     phi[SLIM_SQUARES] = np.sqrt(max(reach[SQUARED], 0.0))
     phi[AGAIN] = reach[OWN + BOUGHT]
+    # It says whether what was bought comes back, and nothing of what was not.
+    phi[REPEAT_RATE] = repeat_rate if phi[AGAIN] > 0.0 else 0.0
     phi[INTEREST] = log_more(reach[OWN + INTERESTED] / LEAST)
     phi[INTEREST_LATELY] = log_more(reach[OWN + LATELY] / LEAST)
 
@@ -191,9 +194,10 @@ def fill_components(
     in_cell, own_latitude, own_longitude = sums.cell, who.latitude, who.longitude
     local, by_kind = side.local[who.country], side.by_kind[who.kind]
     popularity, trend, context = side.popularity, side.trend, who.context
+    repeat_rate = side.repeat_rate
     for n in range(len(offers)):
         offer = offers[n]
-        fill_reach(phi[n], reach[n], walk_scale)
+        fill_reach(phi[n], reach[n], walk_scale, repeat_rate[offer])
         fill_products(phi[n], offer, vectors, low_rank, low_rank_out, z)
         fill_categories(
             phi[n], offer, closure_ptr, closure, category_weight, in_category, share, liking

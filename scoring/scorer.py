@@ -186,8 +186,8 @@ class Scorer:
             latitude=np.radians(o.latitude), longitude=np.radians(o.longitude),
             walk=c.rows, walk_scale=c.scale, walk_mass=row_sums(c.rows), slim=t.slim,
             cell=self._cells[0], density=density_of(*self._cells, c.degree),
-            popularity=c.popularity, trend=c.trend, local=c.local, by_kind=c.by_kind,
-            category_weight=c.category_weight,
+            popularity=c.popularity, trend=c.trend, repeat_rate=c.repeat_rate,
+            local=c.local, by_kind=c.by_kind, category_weight=c.category_weight,
         )  # fmt: skip
 
     def _lifted(self, context: Context) -> Floats:

@@ -27,12 +27,14 @@ def market(
     seed: int = 0,
     *,
     repeated: float = 0.5,
+    staples: int = OFFERS,
     timeless: bool = False,
 ) -> GraphSnapshot:
     """Purchases over DAYS days, one a buyer in four days.
 
     Offers are in fashion for about ``fashion`` days (0: always); a share of ``repeated`` repeats an
-    earlier one, which is chosen by how much of it is left when it fades by half in ``habit`` days.
+    earlier one of the first ``staples`` offers, which is chosen by how much of it is left when it
+    fades by half in ``habit`` days.
     """
     random = np.random.default_rng(seed)
     peaks = random.uniform(0, DAYS, OFFERS)
@@ -41,7 +43,9 @@ def market(
         past: list[tuple[int, float]] = []
         for day in np.sort(random.uniform(0, DAYS, DAYS // 4)):
             if past and random.random() < repeated:
-                left = np.array([0.5 ** ((day - then) / habit) for _, then in past])
+                left = np.array(
+                    [(one < staples) * 0.5 ** ((day - then) / habit) + 1e-9 for one, then in past]
+                )
                 offer = past[int(random.choice(len(past), p=left / left.sum()))][0]
             else:
                 near = np.exp(-(((day - peaks) / fashion) ** 2)) + 1e-3 if fashion else None

@@ -14,13 +14,13 @@ from gnn.split import Split, split_snapshot
 from scoring.again import Fading
 from scoring.blend import Blend
 from scoring.combination import logit_rows
-from scoring.components import AGAIN, COMPONENTS, CONTEXT
+from scoring.components import AGAIN, COMPONENTS, CONTEXT, REPEAT_RATE
 from scoring.corpus import PURCHASED
 from scoring.corpus_building import build_corpus
 from scoring.ragged import Ragged
 from scoring.scorer import Scorer, build_scorer
 from scoring.states import state_of
-from tests.gnn.test_again_tuning import BUYERS, market, taken_after
+from tests.gnn.test_again_tuning import BUYERS, OFFERS, market, taken_after
 
 PLAIN = Blend.of({"walk": 0.2, "popularity": 0.5, "trend": 0.5}, -4.0, calibrated=True)
 EVERYBODY = np.arange(BUYERS)
@@ -87,6 +87,24 @@ def test_the_next_purchases_of_own_offers_come_first(split: Split) -> None:
         ):
             found[method] += np.isin(offers[order[:3]], wanted).sum()
     assert found[1] >= 1.1 * found[0]
+
+
+def test_what_comes_back_comes_first() -> None:
+    """Only half of the offers are ever bought again on purpose; all are bought as often first."""
+    staples = OFFERS // 2
+    split = split_snapshot(market(fashion=0.0, habit=200.0, staples=staples), 0.1, 0)
+    before, after = weighed(split, Fading(own_days=200.0))
+    assert after.blend.combination.own[REPEAT_RATE] > 0
+    means = []
+    for scorer in (before, after):
+        ranked = []
+        for buyer in EVERYBODY.tolist():
+            own = np.flatnonzero(own_offers(scorer, buyer))
+            scores = scorer.score_offers(state_of(scorer.corpus, buyer))[own]
+            ranked.append((own[np.argsort(-scores)[: len(own) // 4]] < staples).mean())
+        means.append(np.mean(ranked))
+    assert means[1] > 0.95
+    assert means[1] > means[0]
 
 
 def test_without_repeats_nothing_weighs(split: Split) -> None:

@@ -1,4 +1,4 @@
-"""What is left of past purchases and of interest, and what sells lately."""
+"""What is left of past purchases and of interest, and what sells lately or comes back."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from scoring.again import (
     faded_count,
     latest,
     own_of,
+    repeat_rate_of,
     trend_of,
 )
 from scoring.blend import Blend
-from scoring.components import AGAIN, INTEREST, INTEREST_LATELY, TREND
+from scoring.components import AGAIN, INTEREST, INTEREST_LATELY, REPEAT_RATE, TREND
 from scoring.corpus import KINDS, PURCHASED, BuyerColumns
 from scoring.corpus_building import build_corpus
 from scoring.effects import Mask, effects_of_pieces
@@ -134,6 +135,33 @@ def test_data_without_times_has_no_trend() -> None:
     assert np.abs(trend_of(still, 4, NOW, Fading(sales_days=20.0))).max() < 1e-12
 
 
+def staples() -> BuyerColumns:
+    """Forty buyers with offers 0 and 1: all bought 0 on two days, 1 twice at once; 2 was viewed."""
+    kinds = [PURCHASED, PURCHASED, KINDS.index(EvidenceKind.VIEWED)]
+    return replace(
+        build_corpus(random_snapshot(buyers=40)).buyers,
+        ptr=np.arange(0, 121, 3),
+        offer=np.tile(np.array([0, 1, 2], np.int32), 40),
+        evidence_kind=np.tile(np.array(kinds, np.int8), 40),
+        count=np.full(120, 2, np.int32),
+        first_at=np.tile(np.array([NOW - DAY, NOW, NOW - DAY]), 40),
+        last_at=np.full(120, NOW),
+    )
+
+
+def test_what_its_buyers_bought_again_is_lifted_over_what_they_bought_once() -> None:
+    lifts = repeat_rate_of(staples(), 4)
+    # Half of all pairs were bought again, of these 40 and of those none, and of each 3 half.
+    assert np.allclose(lifts, [np.log(41.5 / 43 / 0.5), np.log(1.5 / 43 / 0.5), 0.0, 0.0])
+    many = replace(staples(), offer=np.tile(np.array([0, 1, 1], np.int32), 40))
+    assert repeat_rate_of(many, 4)[1] == lifts[1]
+
+
+def test_where_nothing_is_bought_again_no_offer_is_lifted() -> None:
+    once = replace(staples(), first_at=np.full(120, NOW))
+    assert not repeat_rate_of(once, 4).any()
+
+
 def _taken(snapshot: GraphSnapshot, at: datetime) -> GraphSnapshot:
     return replace(snapshot, taken_at=at)
 
@@ -173,9 +201,12 @@ def test_a_pair_reads_its_own_purchases_and_no_others(scorer: Scorer) -> None:
             expected[state.offers[piece]] = np.log1p(left / LEAST)
         assert np.allclose(phi[:, AGAIN], expected, rtol=1e-12, atol=0.0)
         assert np.array_equal(phi[:, TREND], constants.trend)
+        repeats = np.where(expected > 0, constants.repeat_rate, 0.0)
+        assert np.array_equal(phi[:, REPEAT_RATE], repeats)
         seen += int((expected > 0).sum())
     assert seen > 50
     assert len(np.unique(constants.trend)) > 10
+    assert len(np.unique(constants.repeat_rate)) > 10
 
 
 def test_the_purchases_of_an_offer_are_among_what_explains_it(scorer: Scorer) -> None:
@@ -243,6 +274,21 @@ def test_interest_lately_and_ever_are_told_as_one(scorer: Scorer) -> None:
     assert effects[0].carrier == INTEREST
 
 
+def test_whether_it_comes_back_is_told_with_having_bought_it(scorer: Scorer) -> None:
+    by = Blend.of({}, -3.0).combination
+    own = np.zeros(len(by.weights))
+    own[REPEAT_RATE] = 1.0
+    comes_back = scorer.with_blend(Blend(by._replace(own=own)))
+    carried = 0
+    for buyer in range(0, len(scorer.corpus.buyers), 7):
+        state = state_of(scorer.corpus, buyer)
+        offers = state.offers[state.evidence_kinds == PURCHASED]
+        told = effects_of_pieces(comes_back, state, comes_back.read(state), offers, 1, 1)
+        carried += sum(e.carrier == AGAIN for effects in told for e in effects)
+    assert carried > 20
+
+
 def test_offers_that_are_new_since_the_snapshot_have_no_trend(scorer: Scorer) -> None:
     grown = scorer.constants.for_offers(len(scorer.corpus.offers) + 2)
+    assert np.array_equal(grown.repeat_rate, [*scorer.constants.repeat_rate, 0.0, 0.0])
     assert np.array_equal(grown.trend, [*scorer.constants.trend, 0.0, 0.0])
