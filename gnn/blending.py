@@ -29,7 +29,6 @@ from scoring.components import (
     TREND,
     WALK,
 )
-from scoring.corpus import PURCHASED
 from scoring.metrics import measure_top, rank_top
 from scoring.ragged import Ragged
 from scoring.scorer import Scorer
@@ -57,10 +56,14 @@ SINGLES = {
 
 
 class Asked(NamedTuple):
-    """Buyers (T,) of a scorer's corpus, and what each of all buyers took after it."""
+    """Buyers (T,) of a scorer's corpus, and what each of all buyers had bought, and took after it.
+
+    What it had bought it is not asked about, whatever the scorer knows of it.
+    """
 
     scorer: Scorer
     buyers: NDArray[np.int64]
+    bought: Ragged
     fresh: Ragged
 
 
@@ -128,7 +131,7 @@ def gather_examples(
 
 
 def fit_weights(examples: Examples) -> Blend:
-    """Weights >= 0 by a listwise softmax over each buyer's offers, calibrated after.
+    """Weights >= 0 by a listwise softmax over each buyer's offers; not calibrated.
 
     The loss is the mean over buyers of the mean over what they took of ``-log softmax``, each
     offer weighted as many as it stands for, with a small ridge on standardised components.
@@ -158,7 +161,7 @@ def fit_weights(examples: Examples) -> Blend:
     start = np.where(usable, 0.1, 0.0)
     found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(start))
     weights = dict(zip(COMPONENTS, (found.x * scale).tolist(), strict=True))
-    return calibrated(Blend.of(weights, 0.0), examples)
+    return Blend.of(weights, 0.0)
 
 
 def calibrated(blend: Blend, examples: Examples) -> Blend:
@@ -233,14 +236,11 @@ def candidates(
     every: Sequence[Asked],
 ) -> Iterator[tuple[NDArray[np.int32], Floats, NDArray[np.int32]]]:
     """For each buyer: the offers it has not bought (n,), their components (n, K), what it took."""
-    for scorer, buyers, fresh in every:
-        b = scorer.corpus.buyers
+    for scorer, buyers, bought, fresh in every:
         for buyer in buyers.tolist():
             state = state_of(scorer.corpus, buyer)
-            pieces = slice(b.ptr[buyer], b.ptr[buyer + 1])
-            bought = b.offer[pieces][b.evidence_kind[pieces] == PURCHASED]
             open_to = np.ones(len(scorer.corpus.offers), dtype=bool)
-            open_to[bought] = False
+            open_to[bought.row(buyer)] = False
             offers = np.flatnonzero(open_to).astype(np.int32)
             yield offers, scorer.components(scorer.read(state), offers), fresh.row(buyer)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,9 @@ from gnn.leaning import is_ahead, lean_of, leaned
 from gnn.low_rank import LowRank, LowRankSettings
 from gnn.network import NetworkSettings, fit_network
 from gnn.recipe import Recipe
+from gnn.rehearsal import rehearsals
 from gnn.slim import SlimSettings
-from gnn.walk_tuning import tune_low_rank, tune_slim, tune_walk
+from gnn.walk_tuning import bought_rows, tune_low_rank, tune_slim, tune_walk
 from scoring.again import NEVER, Fading
 from scoring.artifact import SLIM_ARRAYS, Model
 from scoring.blend import UNTRAINED, Blend
@@ -165,20 +166,51 @@ def may_lean(winner: str, is_draw: bool, testers: int) -> bool:
     return winner in FORMS and is_draw and testers >= ENOUGH_TESTERS
 
 
+class _Lists(NamedTuple):
+    """Examples of all who are asked, of the first half and of the second.
+
+    ``rehearsed`` is what is fitted on; ``own`` leaves what is only rehearsed out, and is what a
+    score is held to.
+    """
+
+    rehearsed: tuple[Examples, Examples, Examples]
+    own: tuple[Examples, Examples, Examples]
+
+
+def _gathered(
+    asked: Sequence[Sequence[Asked]],
+    again: Sequence[Sequence[Asked]],
+    random: np.random.Generator,
+    progress: Progress,
+) -> _Lists:
+    """The examples of both halves, ``again`` what is rehearsed with each."""
+    # In this order each of the six is one stretch of the same arrays.
+    order = again[0], asked[0], asked[1], again[1]
+    every = gather_examples([one for part in order for one in part], random, progress)
+    sizes = [sum(len(one.buyers) for one in part) for part in order]
+    first, middle, last, end = np.cumsum(sizes).tolist()
+    return _Lists(
+        (every, every.of(0, middle), every.of(middle, end)),
+        (every.of(first, last), every.of(first, middle), every.of(middle, last)),
+    )
+
+
 def _fit_halves(
-    halves: tuple[Examples, Examples], seed: int, progress: Progress
+    lists: _Lists, seed: int, progress: Progress
 ) -> tuple[list[dict[str, Blend]], NetworkSettings]:
     """FORMS fitted on each half, and for how long to fit the network on both.
 
     How long it is fitted on one half is decided by the other.
     """
+    _, *halves = lists.rehearsed
+    _, *own = lists.own
     networks = [
-        fit_network(own, seed, progress, watched=other)
-        for own, other in zip(halves, reversed(halves), strict=True)
+        fit_network(half, seed, progress, watched=other)
+        for half, other in zip(halves, reversed(own), strict=True)
     ]
     fitted = [
-        {"network": network.blend, "weights": fit_weights(own)}
-        for network, own in zip(networks, halves, strict=True)
+        {"network": network.blend, "weights": fit_weights(half)}
+        for network, half in zip(networks, halves, strict=True)
     ]
     passes = round(sum(network.passes for network in networks) / len(networks))
     return fitted, NetworkSettings(passes=passes)
@@ -187,19 +219,20 @@ def _fit_halves(
 def _made_of(
     winner: str,
     fitted: Sequence[dict[str, Blend]],
-    examples: tuple[Examples, Examples, Examples],
+    lists: _Lists,
     long_enough: NetworkSettings,
     seed: int,
     progress: Progress,
 ) -> list[Blend]:
-    """What won, as fitted on each of ``examples``: all, the first half, the second."""
+    """What won, as fitted on all, on the first half and on the second; calibrated."""
     if winner in SINGLES:
-        return [calibrated(SINGLES[winner], known) for known in examples]
-    if winner == "network":
-        whole = fit_network(examples[0], seed, progress, long_enough).blend
+        made = [SINGLES[winner]] * 3
+    elif winner == "network":
+        whole = fit_network(lists.rehearsed[0], seed, progress, long_enough).blend
+        made = [whole, *(blends[winner] for blends in fitted)]
     else:
-        whole = fit_weights(examples[0])
-    return [whole, *(blends[winner] for blends in fitted)]
+        made = [fit_weights(lists.rehearsed[0]), *(blends[winner] for blends in fitted)]
+    return [calibrated(blend, known) for blend, known in zip(made, lists.own, strict=True)]
 
 
 def decide(
@@ -229,28 +262,32 @@ def decide(
     first = holdouts[0]
     # A random split tells what belongs together, not what comes after what.
     fading = tune_fading(first.corpus, first.split.taken) if first.split.cut else NEVER
+    linked = [with_links(*pair) for pair in zip(models, links, strict=True)]
     scorers = [
-        build_scorer(
-            holdout.corpus, with_links(model, own), blend=UNTRAINED, walk=walk, fading=fading
-        )
-        for holdout, model, own in zip(holdouts, models, links, strict=True)
+        build_scorer(holdout.corpus, model, blend=UNTRAINED, walk=walk, fading=fading)
+        for holdout, model in zip(holdouts, linked, strict=True)
     ]
     give_back_memory()
     random = np.random.default_rng(seed)
     halves = np.split(testers, [len(testers) // 2])
+    bought = [bought_rows(holdout.corpus) for holdout in holdouts]
     asked = [
-        [Asked(s, half, h.split.fresh) for s, h in zip(scorers, holdouts, strict=True)]
+        [
+            Asked(scorer, half, own, holdout.split.fresh)
+            for scorer, own, holdout in zip(scorers, bought, holdouts, strict=True)
+        ]
         for half in halves
     ]
-    every = gather_examples([one for half in asked for one in half], random, progress)
-    middle = len(halves[0]) * len(holdouts)
-    examples = every.of(0, middle), every.of(middle, len(testers) * len(holdouts))
+    again = rehearsals(
+        scorers[0], linked[0], walk, [half[0] for half in asked], np.random.default_rng([seed, 1])
+    )
+    lists = _gathered(asked, again, random, progress)
+    del again
     give_back_memory()
-    fitted, long_enough = _fit_halves(examples, seed, progress)
+    fitted, long_enough = _fit_halves(lists, seed, progress)
     figures = figures_across(asked, [blends | SINGLES for blends in fitted], progress)
     winner = plainest_of_the_best(figures)
-    parts = (every, *examples)
-    whole, one, other = _made_of(winner, fitted, parts, long_enough, seed, progress)
+    whole, one, other = _made_of(winner, fitted, lists, long_enough, seed, progress)
     lean = 0.0
     if may_lean(winner, first.split.is_draw, len(testers)):
         own = [half[0] for half in asked]
@@ -258,11 +295,12 @@ def decide(
     if lean:
         whole, one, other = (
             calibrated(leaned(upright, lean), known)
-            for upright, known in zip((whole, one, other), parts, strict=True)
+            for upright, known in zip((whole, one, other), lists.own, strict=True)
         )
-    blend = bent(whole, [(other, examples[0]), (one, examples[1])])
+    _, of_one, of_other = lists.own
+    blend = bent(whole, [(other, of_one), (one, of_other)])
     # The judges have no part in what they judge.
-    judged = bent(one, [(other, examples[0])])
+    judged = bent(one, [(other, of_one)])
     means = {name: float(figure.mean()) for name, figure in figures.items()}
     validation = {OFFERPATH: max(means[name] for name in FORMS)} | means
     served = OFFERPATH if winner in FORMS else winner

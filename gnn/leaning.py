@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from core.progress import Progress
 from gnn.blending import Asked, Floats, candidates, ndcg_of_orders
-from gnn.walk_tuning import bought_rows
 from scoring.blend import Blend
 from scoring.combination import logit_rows
 from scoring.components import POPULARITY
@@ -79,9 +78,8 @@ def popularity_tells(asked: Sequence[Asked], figures: NDArray[np.float64]) -> bo
     Where all offers are as popular as one another, what differs is chance (docs/decisions/0025).
     """
     by_chance = []
-    for scorer, buyers, fresh in asked:
-        bought = np.diff(bought_rows(scorer.corpus).ptr)[buyers]
-        left = len(scorer.corpus.offers) - bought
+    for scorer, buyers, bought, fresh in asked:
+        left = len(scorer.corpus.offers) - np.diff(bought.ptr)[buyers]
         by_chance.append(chance_ndcg(np.diff(fresh.ptr)[buyers], left, 20))
     return bool(is_ahead(figures - np.concatenate(by_chance), DOUBT))
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from core.progress import Progress
-from gnn.blending import Examples, Floats, calibrated
+from gnn.blending import Examples, Floats
 from scoring.blend import Blend
 from scoring.combination import Combination
 
@@ -48,7 +48,7 @@ class NetworkSettings:
 
 @dataclass(frozen=True, slots=True)
 class FittedNetwork:
-    """The calibrated blend, and after how many passes it was taken."""
+    """The blend, not calibrated, and after how many passes it was taken."""
 
     blend: Blend
     passes: int
@@ -62,7 +62,7 @@ def fit_network(
     *,
     watched: Examples | None = None,
 ) -> FittedNetwork:
-    """A weighted sum and a layer of hidden units by a listwise softmax, calibrated after.
+    """A weighted sum and a layer of hidden units by a listwise softmax; not calibrated.
 
     The loss is that of gnn.blending.fit_weights without its ridge. Weights are averaged as they
     move (Polyak and Juditsky, 1992, doi:10.1137/0330046), so that one fit can be looked at after
@@ -84,8 +84,7 @@ def fit_network(
         pairs = _Pairs(examples, scale)
         others = _Pairs(watched, scale) if watched else None
         network, passes = _descend(network, pairs, others, settings, progress)
-    blend = Blend(network.combination(scale))
-    return FittedNetwork(calibrated(blend, examples), passes)
+    return FittedNetwork(Blend(network.combination(scale)), passes)
 
 
 class _Scale(NamedTuple):

@@ -11,7 +11,8 @@ from core.snapshot import GraphSnapshot
 from gnn import blending
 from gnn.again_tuning import tune_fading
 from gnn.blending import Asked, Examples, calibrated, fit_weights, gather_examples, logits_of
-from gnn.split import split_snapshot
+from gnn.split import Split, split_snapshot
+from gnn.walk_tuning import bought_rows
 from scoring.again import LEAST
 from scoring.blend import Blend
 from scoring.components import (
@@ -26,17 +27,21 @@ from scoring.components import (
     WALK,
 )
 from scoring.corpus_building import build_corpus
-from scoring.scorer import build_scorer
+from scoring.scorer import Scorer, build_scorer
 from scoring.states import state_of
 from tests.gnn.test_again_tuning import BUYERS, watched
 
 HARD, EASY = 10, 5
 
 
+def asked_of(scorer: Scorer, buyers: NDArray[np.int64], split: Split) -> Asked:
+    return Asked(scorer, buyers, bought_rows(scorer.corpus), split.fresh)
+
+
 @pytest.fixture(scope="module")
 def asked(planted: GraphSnapshot) -> Asked:
     split = split_snapshot(planted, 0.1, 0, first_purchases=True)
-    return Asked(build_scorer(build_corpus(split.known)), split.testers[:20], split.fresh)
+    return asked_of(build_scorer(build_corpus(split.known)), split.testers[:20], split)
 
 
 def gathered(asked: Asked) -> Examples:
@@ -102,7 +107,7 @@ def onlookers() -> Asked:
     split = split_snapshot(watched(20.0), 0.1, 0, first_purchases=True)
     corpus = build_corpus(split.known)
     scorer = build_scorer(corpus, fading=tune_fading(corpus, split.taken))
-    return Asked(scorer, np.arange(BUYERS), split.fresh)
+    return asked_of(scorer, np.arange(BUYERS), split)
 
 
 def looked_at_lately(examples: Examples) -> NDArray[np.bool_]:
@@ -112,7 +117,7 @@ def looked_at_lately(examples: Examples) -> NDArray[np.bool_]:
 
 def test_an_offer_looked_at_lately_is_as_likely_as_it_is_bought(onlookers: Asked) -> None:
     examples = gathered(onlookers)
-    scores = 1.0 / (1.0 + np.exp(-logits_of(fit_weights(examples), examples)))
+    scores = 1.0 / (1.0 + np.exp(-logits_of(calibrated(fit_weights(examples), examples), examples)))
     just = looked_at_lately(examples)
     assert just.sum() > 100
     assert scores[just].mean() == pytest.approx(examples.taken[just].mean(), rel=0.15)

@@ -13,7 +13,7 @@ from core.progress import SILENT
 from core.snapshot import GraphSnapshot
 from gnn import choosing
 from gnn.bending import bent
-from gnn.blending import Asked, Examples
+from gnn.blending import Asked, Examples, calibrated
 from gnn.choosing import figures_across, plainest_of_the_best
 from gnn.holdouts import ENOUGH_TESTERS
 from gnn.network import FittedNetwork, fit_network
@@ -76,7 +76,7 @@ def test_each_half_is_judged_by_what_the_other_was_fitted_on(
     nothing: Any = None
     weights: Any = (0, 1)
     halves = np.split(np.arange(5), [2])
-    asked = [[Asked(weight, half, nothing) for weight in weights] for half in halves]
+    asked = [[Asked(weight, half, nothing, nothing) for weight in weights] for half in halves]
     blends: Any = [{"network": 100.0}, {"network": 200.0}]
     found = figures_across(asked, blends, SILENT)
     assert found["network"].tolist() == [200.0, 200.5, 101.0, 101.5, 102.0]
@@ -86,6 +86,7 @@ def test_a_blend_is_bent_by_what_others_say_of_buyers_not_their_own(
     planted: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted_on: list[tuple[Blend, Examples]] = []
+    held_to: list[tuple[Blend, Blend, Examples]] = []
     bends: list[tuple[Blend, list[tuple[Blend, Examples]]]] = []
 
     def network(examples: Examples, *args: Any, **more: Any) -> FittedNetwork:
@@ -93,24 +94,32 @@ def test_a_blend_is_bent_by_what_others_say_of_buyers_not_their_own(
         fitted_on.append((found.blend, examples))
         return found
 
+    def calibrating(blend: Blend, examples: Examples) -> Blend:
+        found = calibrated(blend, examples)
+        held_to.append((found, blend, examples))
+        return found
+
     def bend(blend: Blend, others: list[tuple[Blend, Examples]]) -> Blend:
         bends.append((blend, others))
         return bent(blend, others)
 
     monkeypatch.setattr(choosing, "fit_network", network)
+    monkeypatch.setattr(choosing, "calibrated", calibrating)
     monkeypatch.setattr(choosing, "bent", bend)
     monkeypatch.setattr(choosing, "plainest_of_the_best", lambda _: "network")
     made = train(planted, replace(SMALL, epochs=2), now=NOW)
     assert made.choice
 
     def own(blend: Blend) -> Examples:
-        return next(examples for fitted, examples in fitted_on if fitted is blend)
+        raw = next(raw for found, raw, _ in held_to if found is blend)
+        return next(examples for fitted, examples in fitted_on if fitted is raw)
 
     (whole, of_whole), (judged, of_judged) = bends
     assert len(of_whole) == 2
     for other, examples in of_whole:
         assert not np.shares_memory(own(other).phi, examples.phi)
-    assert sum(len(examples.phi) for _, examples in of_whole) == len(own(whole).phi)
+    every = next(examples for found, _, examples in held_to if found is whole)
+    assert sum(len(examples.phi) for _, examples in of_whole) == len(every.phi)
     # No more is known of the judges than before: it is bent for the half that it was fitted on.
     ((other, examples),) = of_judged
     assert np.shares_memory(own(judged).phi, examples.phi)

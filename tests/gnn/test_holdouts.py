@@ -140,7 +140,8 @@ def test_what_is_chosen_holds_for_all_of_them(timeless: GraphSnapshot) -> None:
     trained = train(timeless, settings, heard, now=NOW)
     assert trained.choice is not None
     parts, testers = hold_out(timeless, *SHARES, settings.seed)
-    assert heard.tasks["Gathering examples"][1] == len(testers) * len(parts)
+    # And once more as if part of it had no history.
+    assert heard.tasks["Gathering examples"][1] == len(testers) * (len(parts) + 1)
     assert {f"Training to choose, {n}" for n in (2, 3, 4)} < set(heard.tasks)
     # The model that can be judged, and its judges, are those of the first.
     assert np.array_equal(trained.choice.split.fresh.values, parts[0].split.fresh.values)

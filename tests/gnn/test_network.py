@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from core.progress import SILENT, Task
-from gnn.blending import Examples, fit_weights
+from gnn.blending import Examples, calibrated, fit_weights
 from gnn.network import NetworkSettings, fit_network
 from scoring.blend import Blend
 from scoring.combination import logit_rows
@@ -87,7 +87,7 @@ def test_where_components_begin_and_what_they_are_measured_in_is_nothing_to_it()
     logits = [
         logit_rows(
             examples.phi.astype(np.float64),
-            fit_network(examples, 0, SILENT, few).blend.combination,
+            calibrated(fit_network(examples, 0, SILENT, few).blend, examples).combination,
         )
         for examples in (plain, moved)
     ]
