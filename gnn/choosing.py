@@ -169,8 +169,9 @@ def may_lean(winner: str, is_draw: bool, testers: int) -> bool:
 class _Lists(NamedTuple):
     """Examples of all who are asked, of the first half and of the second.
 
-    ``rehearsed`` is what is fitted on; ``own`` leaves what is only rehearsed out, and is what a
-    score is held to.
+    ``rehearsed`` is what the network is fitted on; ``own`` leaves what is only rehearsed out, and
+    is what a score is held to. The sum is fitted on that alone: one line for everything, it would
+    give of what is known for what is not.
     """
 
     rehearsed: tuple[Examples, Examples, Examples]
@@ -210,7 +211,7 @@ def _fit_halves(
     ]
     fitted = [
         {"network": network.blend, "weights": fit_weights(half)}
-        for network, half in zip(networks, halves, strict=True)
+        for network, half in zip(networks, own, strict=True)
     ]
     passes = round(sum(network.passes for network in networks) / len(networks))
     return fitted, NetworkSettings(passes=passes)
@@ -231,7 +232,7 @@ def _made_of(
         whole = fit_network(lists.rehearsed[0], seed, progress, long_enough).blend
         made = [whole, *(blends[winner] for blends in fitted)]
     else:
-        made = [fit_weights(lists.rehearsed[0]), *(blends[winner] for blends in fitted)]
+        made = [fit_weights(lists.own[0]), *(blends[winner] for blends in fitted)]
     return [calibrated(blend, known) for blend, known in zip(made, lists.own, strict=True)]
 
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
 from gnn import choosing, rehearsal
-from gnn.blending import Asked, Examples, candidates, gather_examples
+from gnn.blending import Asked, Examples, candidates, fit_weights, gather_examples
 from gnn.network import FittedNetwork, fit_network
 from gnn.rehearsal import NEWCOMERS, rehearsals, without_history
 from gnn.train import TrainedModel, train
 from gnn.validation import Choice
 from gnn.walk_tuning import bought_rows
+from scoring.blend import Blend
 from scoring.components import (
     CATEGORY,
     COSINE,
@@ -143,13 +144,22 @@ def test_training_fits_on_what_is_rehearsed_and_watches_what_is_not(
         return fit_network(examples, *args, watched=watched, **more)
 
     monkeypatch.setattr(rehearsal, "MOST_ASKED_AGAIN", 30)
+    summed: list[int] = []
+
+    def weights(examples: Examples) -> Blend:
+        summed.append(_lists(examples))
+        return fit_weights(examples)
+
     monkeypatch.setattr(choosing, "fit_network", network)
+    monkeypatch.setattr(choosing, "fit_weights", weights)
     monkeypatch.setattr(choosing, "plainest_of_the_best", lambda _: "network")
     made = train(planted, replace(SMALL, epochs=2), now=NOW)
     assert made.choice
     testers = len(made.choice.split.testers)
     one, other = testers // 2, testers - testers // 2
     assert fitted == [(one + 30, other), (other + 30, one), (testers + 60, None)]
+    # One line for everything would give of what is known for what is not.
+    assert summed == [one, other]
 
 
 def _lists(examples: Examples) -> int:
