@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from core.progress import SILENT
 from core.snapshot import GraphSnapshot
 from gnn import choosing, rehearsal
-from gnn.blending import Asked, Examples, candidates, fit_weights, gather_examples
+from gnn.blending import (
+    Asked,
+    Examples,
+    calibrated,
+    candidates,
+    fit_weights,
+    gather_examples,
+)
 from gnn.network import FittedNetwork, fit_network
 from gnn.rehearsal import NEWCOMERS, rehearsals, without_history
 from gnn.train import TrainedModel, train
@@ -152,6 +159,13 @@ def test_training_fits_on_what_is_rehearsed_and_watches_what_is_not(
 
     monkeypatch.setattr(choosing, "fit_network", network)
     monkeypatch.setattr(choosing, "fit_weights", weights)
+    held_to: list[int] = []
+
+    def calibrating(blend: Blend, examples: Examples) -> Blend:
+        held_to.append(_lists(examples))
+        return calibrated(blend, examples)
+
+    monkeypatch.setattr(choosing, "calibrated", calibrating)
     monkeypatch.setattr(choosing, "plainest_of_the_best", lambda _: "network")
     made = train(planted, replace(SMALL, epochs=2), now=NOW)
     assert made.choice
@@ -160,6 +174,8 @@ def test_training_fits_on_what_is_rehearsed_and_watches_what_is_not(
     assert fitted == [(one + 30, other), (other + 30, one), (testers + 60, None)]
     # One line for everything would give of what is known for what is not.
     assert summed == [one, other]
+    # Nor may what is rehearsed move how likely the score says a purchase is.
+    assert set(held_to) == {testers, one, other}
 
 
 def _lists(examples: Examples) -> int:
