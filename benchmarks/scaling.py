@@ -30,6 +30,7 @@ import scipy.sparse as sp
 
 from cli.console import Terminal
 from cli.train import train_settings
+from cli.training import prepare_to_train
 from evaluation.costs import ClockedProgress, cpu_seconds, forget_peak, peak_rss_mb
 from evaluation.matrices import MatrixData
 from evaluation.matrix_snapshot import snapshot_of
@@ -61,6 +62,8 @@ def main() -> None:
     if asked.one:
         print(json.dumps(measured(asked.millions[0], asked.epochs, asked.threads)))
         return
+    # For the processes of the sizes; in this one it is too late.
+    prepare_to_train()
     rows: list[dict[str, Any]] = []
     for millions in sorted(asked.millions):
         if rows and expected_seconds(rows, millions) > asked.most:

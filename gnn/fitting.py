@@ -49,28 +49,37 @@ class Fitted:
 
 
 @contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Torch with so many threads, and as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def deterministic(seed: int, threads: int, device: torch.device = CPU) -> Iterator[torch.Generator]:
     """Torch with fixed threads, fixed draws and deterministic kernels, put back afterwards.
 
     On a GPU a kernel that has no deterministic form is used as it is.
     """
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    before = torch.are_deterministic_algorithms_enabled()
     filled = memory.fill_uninitialized_memory
     # Nothing here reads memory before it is written; filling it costs a tenth of each step.
     memory.fill_uninitialized_memory = False
-    torch.set_num_threads(threads)
     if device.type == "cuda":
         # What cuBLAS asks for before its first use; without it every product would be refused.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
     random = torch.Generator().manual_seed(seed)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch_threads(threads), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             yield random
     finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
+        torch.use_deterministic_algorithms(before)
         memory.fill_uninitialized_memory = filled
 
 

@@ -19,7 +19,7 @@ from gnn.checkpoints import Journal, Stage, State
 from gnn.choosing import Arrays, Chosen, decide, link_arrays, with_links
 from gnn.devices import device_named
 from gnn.export import feature_arrays, manifest_of, tower_arrays
-from gnn.fitting import Fitted, Schedule, fit
+from gnn.fitting import Fitted, Schedule, fit, torch_threads
 from gnn.graph import build_graph
 from gnn.holdouts import FEWEST_TESTERS, Holdout, hold_out
 from gnn.provenance import fingerprint_of, versions
@@ -194,10 +194,11 @@ def _choose(
     if kept:
         chosen, links = Chosen.of_state(kept["chosen"]), _links_of(kept["links"])
     else:
-        chosen, links = decide(
-            holdouts, [model, *others], testers, snapshot, recipe=recipe, epochs=fitted.epochs,
-            seed=settings.seed, threads=settings.threads, progress=session.progress,
-        )  # fmt: skip
+        with torch_threads(settings.threads):
+            chosen, links = decide(
+                holdouts, [model, *others], testers, snapshot, recipe=recipe, epochs=fitted.epochs,
+                seed=settings.seed, threads=settings.threads, progress=session.progress,
+            )  # fmt: skip
         if stage:
             kept = {"chosen": chosen.as_state(), "links": _state_of(links)}
             stage.keep(kept, "Choosing: done")

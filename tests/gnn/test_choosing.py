@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from core.progress import SILENT
@@ -15,6 +16,7 @@ from gnn import choosing
 from gnn.bending import bent
 from gnn.blending import Asked, Examples, calibrated
 from gnn.choosing import figures_across, plainest_of_the_best
+from gnn.fitting import torch_threads
 from gnn.holdouts import ENOUGH_TESTERS
 from gnn.network import FittedNetwork, fit_network
 from gnn.train import train
@@ -129,3 +131,19 @@ def test_a_blend_is_bent_by_what_others_say_of_buyers_not_their_own(
     ):  # fmt: skip
         kept = Blend.from_mapping(model.manifest["blend"]).combination
         assert kept.knee == bent(blend, others).combination.knee < np.inf
+
+
+def test_the_network_takes_no_more_threads_than_asked_for(
+    planted: GraphSnapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+
+    def network(*args: Any, **more: Any) -> FittedNetwork:
+        taken.append(torch.get_num_threads())
+        return fit_network(*args, **more)
+
+    monkeypatch.setattr(choosing, "fit_network", network)
+    with torch_threads(3):
+        train(planted, replace(SMALL, epochs=1), now=NOW)
+        assert torch.get_num_threads() == 3
+    assert set(taken) == {SMALL.threads}
