@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,12 @@ def type_in(page: Page, text: str) -> Locator:
     return frame_of(page)
 
 
+def config_of(page: Page) -> dict[str, str]:
+    """The Browser's settings, as it lists them."""
+    shown = type_in(page, ":config").get_by_test_id("frameContents").inner_text()
+    return dict(re.findall(r'"(\w+)": ([^,\n}]+)', shown))
+
+
 @pytest.fixture(scope="module")
 def browser(analysts_graph: AnalystsGraph) -> Iterator[Page]:
     """Neo4j Browser, connected, with the guide's style and favourites dropped on it."""
@@ -65,9 +72,11 @@ def browser(analysts_graph: AnalystsGraph) -> Iterator[Page]:
 
 
 def test_it_is_set_up_for_reading(browser: Page) -> None:
-    shown = type_in(browser, ":config").get_by_test_id("frameContents").inner_text()
-    settings = dict(re.findall(r'"(\w+)": ([^,\n}]+)', shown))
-    assert settings["useReadTransactions"] == "true"
+    # The Browser runs what the server tells it to some time after it says that it is connected.
+    until = time.monotonic() + 60
+    while (settings := config_of(browser))["useReadTransactions"] != "true":
+        assert time.monotonic() < until, settings
+        browser.wait_for_timeout(500)
     assert settings["autoComplete"] == "false"
     assert (settings["maxRows"], settings["initialNodeDisplay"]) == ("1000", "150")
 
